@@ -1,0 +1,347 @@
+package window
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/event"
+)
+
+// correctEvery bounds how often a window is corrected before it settles.
+const correctEvery = time.Second
+
+// Book closes the windows of one metric and keeps those that can still change. It is owned by the committer.
+//
+//  1. Close publishes the final of each window with W >= end - 1, once, made of the rows that must have been read by then.
+//  2. Touch marks the windows of a pane whose late rows changed; a final that had to leave late rows out starts marked.
+//  3. Correct publishes what changed in marked windows, at most once a second each, and a last time as a window settles.
+//  4. The revisions of a group only grow, also if it loses its rank and comes back.
+//
+// What a window has published is all that a correction is compared with, so that a restart, which knows only that,
+// goes on alike.
+type Book struct {
+	metric  *definition.Metric
+	totals  *Totals // of the metric's grouping
+	overall *Totals // of its grouping of totals; nil when it has none
+	from    event.Millis
+	pages   map[event.Millis]*page // closed windows that have not settled, by start
+
+	columns, overallColumns []int // that the metric reads
+}
+
+// page is one closed window.
+type page struct {
+	published []Result // by group as encoded; sequences are set by whoever appends them to the feed
+	ranks     map[string]int
+	marked    bool
+	corrected time.Time
+}
+
+// Emission is what one window publishes in one commit.
+type Emission struct {
+	Metric  *definition.Metric
+	Start   event.Millis
+	Changed []*Result // finals, corrections and retracts; all but retracts point into Published
+	page    *page
+}
+
+// Published are the window's last revisions, by group.
+func (e *Emission) Published() []Result { return e.page.published }
+
+// NewBook makes the book of a metric whose windows are published if they start at from or later.
+func NewBook(m *definition.Metric, rows, overall *Totals, from event.Millis) *Book {
+	b := &Book{metric: m, totals: rows, overall: overall, from: from, pages: make(map[event.Millis]*page), columns: []int{m.Count}}
+	for _, a := range m.Aggregates {
+		list := &b.columns
+		if a.Total {
+			list = &b.overallColumns
+		}
+		if !slices.Contains(*list, a.Column) {
+			*list = append(*list, a.Column)
+		}
+	}
+	return b
+}
+
+// Resume takes up a closed window that has not settled, with what it has published. Late rows may have come since. What a
+// metric published before it was taken out of force and came back stays as it is: rows have gone by in between.
+func (b *Book) Resume(start event.Millis, published []Result) {
+	if start < b.from {
+		return
+	}
+	ranked := make([]Row, len(published))
+	for i := range published {
+		ranked[i] = Row{Key: keyOf(published[i].Group), Value: published[i].Value}
+	}
+	slices.SortFunc(ranked, compareRank)
+	pg := &page{published: published, marked: true, ranks: make(map[string]int, len(published))}
+	for rank, row := range ranked {
+		pg.ranks[groupID(Groups(b.metric, row.Key))] = rank
+	}
+	b.pages[start] = pg
+}
+
+// keyOf is the row's key that a rendered group comes of.
+func keyOf(group []string) []byte {
+	var key []byte
+	for _, text := range group {
+		switch g := ParseGroupValue(text); g.Kind {
+		case GroupOther:
+			return otherKey
+		case GroupNone:
+			key = appendPart(key, &event.Value{})
+		default:
+			v := event.StringValue([]byte(g.Text))
+			key = appendPart(key, &v)
+		}
+	}
+	return key
+}
+
+// Close publishes the finals of the windows that W passes on its way from was to w, in the order of their ends.
+func (b *Book) Close(was, w event.Millis) []Emission {
+	var out []Emission
+	for _, start := range b.windows(was, w) {
+		if start < b.from {
+			continue
+		}
+		end := start + b.metric.Size
+		pg := &page{marked: b.leavesOut(start, end)}
+		em := Emission{Metric: b.metric, Start: start, page: pg}
+		em.Changed = pg.publish(b.metric, start, b.evaluate(start, end, FinalRows), Final)
+		if len(em.Changed) > 0 {
+			out = append(out, em)
+		}
+		if b.metric.Lateness > 0 {
+			b.pages[start] = pg
+		}
+	}
+	return out
+}
+
+// windows returns the starts, ascending, of the windows with a row whose end - 1 lies in (was, w].
+func (b *Book) windows(was, w event.Millis) []event.Millis {
+	m := b.metric
+	var starts []event.Millis
+	next := event.NoTime
+	for _, pane := range b.totals.Starts() {
+		first := FirstWindow(m, pane)
+		if was != event.NoTime {
+			// The first window that W had not passed: end - 1 > was.
+			if open := FirstWindow(m, was+1); open > first {
+				first = open
+			}
+		}
+		for s := max(first, next); s <= pane && s+m.Size-1 <= w; s += m.Slide {
+			starts = append(starts, s)
+			next = s + m.Slide
+		}
+	}
+	return starts
+}
+
+// FirstWindow returns the start of the first window of a metric that contains t.
+func FirstWindow(m *definition.Metric, t event.Millis) event.Millis {
+	last := definition.Clock{Width: m.Slide, Offset: m.Offset}.PaneStart(t)
+	return last - (m.Size - m.Slide)
+}
+
+// leavesOut reports whether the window has late rows that its final must not count.
+func (b *Book) leavesOut(start, end event.Millis) bool {
+	return b.totals.leavesOut(start, end) || b.overall != nil && b.overall.leavesOut(start, end)
+}
+
+func (t *Totals) leavesOut(start, end event.Millis) bool {
+	from, _ := slices.BinarySearch(t.starts, start)
+	for _, s := range t.starts[from:] {
+		if s >= end {
+			return false
+		}
+		if t.panes[s].late != nil && !t.complete(s, end) {
+			return true
+		}
+	}
+	return false
+}
+
+// evaluation is a window's published rows, in rank order.
+type evaluation struct {
+	rows      []Row
+	truncated bool
+}
+
+func (b *Book) evaluate(start, end event.Millis, which Rows) evaluation {
+	rows := b.totals.Window(start, end, which, b.columns)
+	var totals *Pane
+	if b.overall != nil {
+		totals = b.overall.Window(start, end, which, b.overallColumns)
+	}
+	ranked := Evaluate(b.metric, rows, totals, b.metric.Size)
+	if len(ranked) == 0 {
+		return evaluation{}
+	}
+	return evaluation{Publish(b.metric, ranked, rows, totals, b.metric.Size), rows.Truncated()}
+}
+
+// Touch marks the closed windows that contain a pane whose late rows changed.
+func (b *Book) Touch(pane, w event.Millis) {
+	m := b.metric
+	for s := FirstWindow(m, pane); s <= pane; s += m.Slide {
+		if s+m.Size-1 > w || s < b.from {
+			continue // still open: the final or its mark will see the rows; or never published
+		}
+		pg := b.pages[s]
+		if pg == nil {
+			if settled(m, s, w) {
+				continue
+			}
+			pg = &page{}
+			b.pages[s] = pg
+		}
+		pg.marked = true
+	}
+}
+
+func settled(m *definition.Metric, start, w event.Millis) bool {
+	return w >= start+m.Size-1+m.Lateness
+}
+
+// Correct publishes what changed in marked windows that have not been corrected within the last second, and in those
+// that settle, which it then forgets.
+func (b *Book) Correct(w event.Millis, now time.Time) []Emission {
+	var out []Emission
+	for start, pg := range b.pages {
+		done := settled(b.metric, start, w)
+		if done {
+			delete(b.pages, start)
+		}
+		if !pg.marked || !done && now.Sub(pg.corrected) < correctEvery {
+			continue
+		}
+		pg.marked, pg.corrected = false, now
+		em := Emission{Metric: b.metric, Start: start, page: pg}
+		em.Changed = pg.publish(b.metric, start, b.evaluate(start, start+b.metric.Size, AllRows), Correction)
+		if len(em.Changed) > 0 {
+			out = append(out, em)
+		}
+	}
+	slices.SortFunc(out, func(x, y Emission) int { return int(x.Start - y.Start) })
+	return out
+}
+
+// Due is when the first of the windows that wait to be corrected may be; ok is false if none waits.
+func (b *Book) Due() (at time.Time, ok bool) {
+	for _, pg := range b.pages {
+		if next := pg.corrected.Add(correctEvery); pg.marked && (!ok || next.Before(at)) {
+			at, ok = next, true
+		}
+	}
+	return at, ok
+}
+
+// publish replaces what the window has published and returns what that changes, by group.
+//
+// A group that is new starts above all revisions so far: it may have been published and retracted before, which nobody
+// remembers after a restart. Whatever took its place then has reached the revision of its retract.
+func (pg *page) publish(m *definition.Metric, start event.Millis, ev evaluation, kind Kind) []*Result {
+	before := make(map[string]*Result, len(pg.published))
+	highest := 0
+	for i := range pg.published {
+		before[groupID(pg.published[i].Group)] = &pg.published[i]
+		highest = max(highest, pg.published[i].Revision)
+	}
+	results := make([]Result, len(ev.rows))
+	ranks := make(map[string]int, len(ev.rows))
+	fresh := make(map[string]bool, len(ev.rows))
+	for rank, row := range ev.rows {
+		r := resultOf(m, start, row, ev.truncated)
+		id := groupID(r.Group)
+		ranks[id] = rank
+		r.Kind, r.Revision = kind, highest+1
+		if old := before[id]; old != nil {
+			r.Kind, r.Revision, r.Seq = old.Kind, old.Revision, old.Seq
+			if !sameNumbers(old, &r) || pg.ranks[id] != rank {
+				r.Kind, r.Revision = kind, old.Revision+1
+				fresh[id] = true
+			}
+		} else {
+			fresh[id] = true
+		}
+		results[rank] = r
+	}
+	slices.SortFunc(results, func(a, b Result) int { return slices.Compare(a.Group, b.Group) })
+	var changed []*Result
+	for i := range results {
+		if fresh[groupID(results[i].Group)] {
+			changed = append(changed, &results[i])
+		}
+	}
+	for _, old := range pg.published {
+		if _, ok := ranks[groupID(old.Group)]; !ok {
+			gone := old
+			gone.Kind, gone.Revision = Retract, old.Revision+1
+			gone.Value = definition.Number{}
+			changed = append(changed, &gone)
+		}
+	}
+	pg.published, pg.ranks = results, ranks
+	return changed
+}
+
+func resultOf(m *definition.Metric, start event.Millis, row Row, truncated bool) Result {
+	return Result{
+		Metric: m.Name, Definition: m.Hash, Start: start, End: start + m.Size,
+		Group: Groups(m, row.Key), Value: row.Value, Aggregates: row.Aggregates, Count: row.Count, Truncated: truncated,
+	}
+}
+
+// Groups renders a row's group, one value for each of the metric's keys.
+func Groups(m *definition.Metric, key []byte) []string {
+	if len(m.Keys) == 0 {
+		return nil
+	}
+	group := AppendGroup(make([]string, 0, len(m.Keys)), key)
+	for len(group) < len(m.Keys) { // (other) stands for every key
+		group = append(group, group[0])
+	}
+	return group
+}
+
+// groupID makes one comparable string of a rendered group.
+func groupID(group []string) string {
+	var b bytes.Buffer
+	for _, g := range group {
+		b.WriteString(g)
+		b.WriteByte(0)
+	}
+	return b.String()
+}
+
+func sameNumbers(a, b *Result) bool {
+	return a.Value == b.Value && a.Count == b.Count && a.Truncated == b.Truncated && slices.Equal(a.Aggregates, b.Aggregates)
+}
+
+// OpenRows returns the provisional rows of the windows that W has not closed, up to the first slide boundary after the
+// newest event.
+func (b *Book) OpenRows(w, newest event.Millis) []Result {
+	m := b.metric
+	if newest == event.NoTime {
+		return nil
+	}
+	bound := definition.Clock{Width: m.Slide, Offset: m.Offset}.PaneStart(newest) + m.Slide
+	var out []Result
+	for _, start := range b.windows(w, bound-1) {
+		if start < b.from {
+			continue
+		}
+		ev := b.evaluate(start, start+m.Size, AllRows)
+		for _, row := range ev.rows {
+			r := resultOf(m, start, row, ev.truncated)
+			r.Kind = Provisional
+			out = append(out, r)
+		}
+	}
+	return out
+}

@@ -1,0 +1,221 @@
+package window
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/tidemark/tidemark/processing/event"
+)
+
+// sample is one event of a random run: its time, the watermark it was judged by, its group and its amount.
+type sample struct {
+	t, wp  event.Millis
+	url    string
+	amount int
+}
+
+const (
+	sampleWidth    = 10_000 // panes of the metric below
+	sampleLateness = 15_000
+	sampleSize     = 30_000
+	sampleLimit    = 2
+	sampleMetric   = `
+- {name: m, window: {size: 30s, slide: 10s}, allowed_lateness: 15s, group_by: {url: url}, limit: 2, aggregates: {a: {sum: amount}}}
+`
+)
+
+// TestBookIsAFunctionOfTheRows folds random events with commits and restarts between them, and compares finals and last
+// revisions with what the rows say. On the way, every emission is checked against what was published before.
+func TestBookIsAFunctionOfTheRows(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		b := &bookScript{t: t}
+		b.load(sampleMetric)
+		b.start(event.NoTime)
+		reader := newReader()
+		var taken []sample
+		w, now := event.NoTime, time.Unix(1000, 0)
+		book := func() *Book { return b.books[0] }
+		commit := func(to event.Millis) {
+			for _, pane := range b.touched[0] {
+				book().Touch(pane, w)
+			}
+			b.touched[0] = nil
+			for _, em := range book().Close(w, to) {
+				reader.take(rt, &em, true)
+			}
+			for _, em := range book().Correct(to, now) {
+				reader.take(rt, &em, false)
+			}
+			w, b.w = to, to
+			b.totals[0].Purge(FirstWindow(&b.plan.Metrics[0], w+1-sampleLateness))
+			b.stored = reader.windows()
+		}
+		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 900).Draw(rt, "ms")) * time.Millisecond)
+			switch rapid.IntRange(0, 5).Draw(rt, "what") {
+			case 0:
+				to := max(w, event.Millis(rapid.IntRange(-30, 100).Draw(rt, "w"))*1000-1)
+				if w != event.NoTime {
+					to = max(w, min(to, w+20_000))
+				}
+				commit(to)
+			case 1:
+				b.start(event.NoTime) // a restart
+			default:
+				s := sample{
+					t:   event.Millis(rapid.IntRange(-30, 100).Draw(rt, "t")) * 1000,
+					url: rapid.SampledFrom([]string{"", "$", "/a", "/b", "(none)", "(other)"}).Draw(rt, "url"),
+				}
+				s.amount = rapid.IntRange(-2, 3).Draw(rt, "amount")
+				// A floor sees to it that nobody is judged by less than W.
+				s.wp = max(w, event.Millis(rapid.IntRange(-60, 100).Draw(rt, "wp"))*1000-1)
+				words := []string{fmt.Sprintf("t=%dms", s.t), fmt.Sprintf("wp=%dms", s.wp), fmt.Sprintf("amount=%d", s.amount)}
+				if s.url != "" {
+					words = append(words, "url="+s.url)
+				}
+				b.event(words)
+				if s.wp < paneEnd(s.t)-1+sampleLateness {
+					taken = append(taken, s)
+				}
+			}
+		}
+		now = now.Add(time.Hour)
+		commit(max(w, 1_000_000))
+		finals, last := expected(taken)
+		if diff := gocmp.Diff(finals, reader.finals); diff != "" {
+			rt.Errorf("finals (-want +got):\n%s", diff)
+		}
+		if diff := gocmp.Diff(last, reader.rows()); diff != "" {
+			rt.Errorf("last revisions (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func paneEnd(t event.Millis) event.Millis { return floorTo(t, sampleWidth) + sampleWidth }
+
+func floorTo(t, width event.Millis) event.Millis {
+	for start := event.Millis(-1_000_000); ; start += width {
+		if start+width > t {
+			return start
+		}
+	}
+}
+
+// expected computes all windows the slow way: finals are of the rows that were on time, and of those late ones whose pane
+// had ended at least the lateness before the window; last revisions are of all.
+func expected(taken []sample) (finals, last map[string]float64) {
+	finals, last = make(map[string]float64), make(map[string]float64)
+	for start := event.Millis(-100_000); start < 200_000; start += sampleWidth {
+		end := start + sampleSize
+		early, all := make(map[string]float64), make(map[string]float64)
+		for _, s := range taken {
+			if s.t < start || s.t >= end {
+				continue
+			}
+			all[s.url] += float64(s.amount)
+			if s.wp < paneEnd(s.t)-1 || paneEnd(s.t)+sampleLateness <= end {
+				early[s.url] += float64(s.amount)
+			}
+		}
+		maps.Copy(finals, cut(start, early))
+		maps.Copy(last, cut(start, all))
+	}
+	return finals, last
+}
+
+// cut keeps the groups with the highest values and adds up the others.
+func cut(start event.Millis, groups map[string]float64) map[string]float64 {
+	names := slices.SortedFunc(maps.Keys(groups), func(a, b string) int {
+		return cmp.Or(cmp.Compare(groups[b], groups[a]), cmp.Compare(a, b))
+	})
+	out := make(map[string]float64)
+	for rank, name := range names {
+		text := name
+		switch {
+		case rank >= sampleLimit:
+			text = "(other)"
+		case name == "":
+			text = "(none)"
+		case strings.HasPrefix(name, "("):
+			text = `\` + name
+		}
+		out[fmt.Sprint(start, " ", text)] += groups[name]
+	}
+	return out
+}
+
+// reader keeps what somebody who reads every emission knows.
+type reader struct {
+	finals    map[string]float64
+	current   map[string]Result
+	revisions map[string]int // of groups, retracted ones too
+}
+
+func newReader() *reader {
+	return &reader{make(map[string]float64), make(map[string]Result), make(map[string]int)}
+}
+
+// take checks and applies an emission. Afterwards the reader must know exactly what the window has published.
+func (rd *reader) take(t *rapid.T, em *Emission, final bool) {
+	for _, r := range em.Changed {
+		id := fmt.Sprint(r.Start, " ", r.Group[0])
+		if r.Revision <= rd.revisions[id] {
+			t.Errorf("%s: revision %d after %d", id, r.Revision, rd.revisions[id])
+		}
+		if final != (r.Kind == Final) {
+			t.Errorf("%s: a %s among finals (%v)", id, r.Kind, final)
+		}
+		rd.revisions[id] = r.Revision
+		if r.Kind == Retract {
+			if _, ok := rd.current[id]; !ok {
+				t.Errorf("%s: retracted, but it was not published", id)
+			}
+			delete(rd.current, id)
+			continue
+		}
+		if final {
+			rd.finals[id] = r.Value.Float
+		}
+		rd.current[id] = *r
+	}
+	var want, got []Result
+	for _, r := range rd.current {
+		if r.Start == em.Start {
+			want = append(want, r)
+		}
+	}
+	slices.SortFunc(want, func(a, b Result) int { return slices.Compare(a.Group, b.Group) })
+	got = append(got, em.Published()...)
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("window %d: readers know something else than is published (-readers +published):\n%s", em.Start, diff)
+	}
+}
+
+// windows are the last revisions as a store keeps them.
+func (rd *reader) windows() map[storedWindow][]Result {
+	out := make(map[storedWindow][]Result)
+	for _, id := range slices.Sorted(maps.Keys(rd.current)) {
+		r := rd.current[id]
+		out[storedWindow{0, r.Start}] = append(out[storedWindow{0, r.Start}], r)
+	}
+	for _, results := range out {
+		slices.SortFunc(results, func(a, b Result) int { return slices.Compare(a.Group, b.Group) })
+	}
+	return out
+}
+
+func (rd *reader) rows() map[string]float64 {
+	out := make(map[string]float64)
+	for id, r := range rd.current {
+		out[id] = r.Value.Float
+	}
+	return out
+}
