@@ -1,0 +1,426 @@
+package sequence
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+	"pgregory.net/rapid"
+
+	"github.com/tidemark/tidemark/processing/event"
+)
+
+// The events' space of these tests: a key, two values, and a filter that passes even offsets.
+const (
+	keySlot = iota
+	numberSlot
+	textSlot
+	slots
+)
+
+var plainShape = Shape{KeySlot: keySlot, Slots: []int{textSlot, numberSlot}, Filters: []int{1, 0}}
+
+// held is an event as the tests know it.
+type held struct {
+	order     event.Order
+	maxBefore event.Millis
+	key       string
+	number    int64
+	text      string
+}
+
+func (h *held) hold(b *Batch) {
+	row := make([]event.Value, slots)
+	row[keySlot] = event.StringValue([]byte(h.key))
+	row[numberSlot] = event.IntValue(h.number)
+	if h.text != "" {
+		row[textSlot] = event.StringValue([]byte(h.text))
+	}
+	b.Hold(h.order.Time, h.order.Coordinate, h.maxBefore, row[keySlot].Hash(), row, []bool{h.order.Offset%2 == 0, true})
+	for i := range row {
+		clear(row[i].Bytes()) // the batch must have copied them
+	}
+}
+
+// released copies a row back into what the tests know.
+func released(t interface{ Fatalf(string, ...any) }, r *Row) held {
+	var text KeyText
+	key, err := ParseKey(r.Key, &text)
+	if err != nil {
+		t.Fatalf("key of %v: %v", r.At, err)
+	}
+	if want := key.Hash(); r.KeyHash != want {
+		t.Fatalf("hash of %q is %x, want %x", key.Bytes(), r.KeyHash, want)
+	}
+	if !r.Passed(0) || r.Passed(1) != (r.At.Offset%2 == 0) {
+		t.Fatalf("filters of %v: %v %v", r.At, r.Passed(0), r.Passed(1))
+	}
+	return held{order: r.At, key: string(key.Bytes()), number: r.Values[1].Int(), text: string(r.Values[0].Bytes())}
+}
+
+func TestScripts(t *testing.T) {
+	datadriven.Walk(t, "testdata/scripts", func(t *testing.T, path string) {
+		s := NewSequencer(plainShape, 1)
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			var out strings.Builder
+			switch d.Cmd {
+			case "hold":
+				b := s.NewBatch()
+				for _, line := range strings.Split(d.Input, "\n") {
+					h := held{maxBefore: event.NoTime}
+					for _, f := range strings.Fields(line) {
+						name, value, _ := strings.Cut(f, "=")
+						n, err := strconv.ParseInt(value, 10, 64)
+						switch {
+						case name == "key":
+							h.key = value
+						case err != nil:
+							d.Fatalf(t, "%s: %v", f, err)
+						case name == "t":
+							h.order.Time = event.Millis(n)
+						case name == "partition":
+							h.order.Partition = event.PartitionID(n)
+						case name == "offset":
+							h.order.Offset = event.Offset(n)
+						case name == "max_before":
+							h.maxBefore = event.Millis(n)
+						default:
+							d.Fatalf(t, "unknown field %s", f)
+						}
+					}
+					h.hold(b)
+				}
+				s.Add(b)
+			case "release":
+				var w int64
+				d.ScanArgs(t, "w", &w)
+				s.Release(event.Millis(w), 0, func(r *Row) {
+					h := released(t, r)
+					fmt.Fprintf(&out, "t=%d partition=%d offset=%d key=%s\n", h.order.Time, h.order.Partition, h.order.Offset, h.key)
+				})
+			case "held":
+				fmt.Fprintf(&out, "%d rows\n", s.Len())
+				for p := range event.PartitionID(4) {
+					if from, before, ok := s.HeldFrom(p); ok {
+						fmt.Fprintf(&out, "partition %d from offset %d, max_before=%d\n", p, from, before)
+					}
+				}
+			default:
+				d.Fatalf(t, "unknown command %s", d.Cmd)
+			}
+			return out.String()
+		})
+	})
+}
+
+// oracle is a sequencer that keeps everything in one list and sorts it with a general sort.
+type oracle struct {
+	rows []held
+	w    event.Millis
+}
+
+func (o *oracle) release(w event.Millis) []held {
+	slices.SortFunc(o.rows, func(a, b held) int { return a.order.Compare(b.order) })
+	n, _ := slices.BinarySearchFunc(o.rows, w+1, func(h held, t event.Millis) int { return cmp.Compare(h.order.Time, t) })
+	out := o.rows[:n:n]
+	o.rows, o.w = o.rows[n:], w
+	return out
+}
+
+// checkHeldFrom holds what the sequencer says about where to read again against all rows ever held.
+func (o *oracle) checkHeldFrom(t *rapid.T, s *Sequencer, all []held, p event.PartitionID) {
+	from, before, ok := s.HeldFrom(p)
+	lowest, row := event.Offset(math.MaxInt64), held{}
+	for _, h := range o.rows {
+		if h.order.Partition == p {
+			lowest = min(lowest, h.order.Offset)
+		}
+	}
+	if lowest != math.MaxInt64 && (!ok || from > lowest) {
+		t.Fatalf("partition %d is held from %d (%v), but offset %d is held", p, from, ok, lowest)
+	}
+	if !ok {
+		return
+	}
+	for _, h := range all {
+		if h.order.Partition == p && h.order.Offset == from {
+			row = h
+		}
+	}
+	if row.maxBefore != before || sliceOf(row.order.Time) < sliceOf(o.w) {
+		t.Fatalf("partition %d is held from %d with max %d, which is not of %+v at W = %d", p, from, before, row, o.w)
+	}
+}
+
+// heldOf makes an event behind w, the next of its partition, out of one random number.
+func heldOf(random int, w event.Millis, span int, next *[6]event.Offset) held {
+	p := event.PartitionID(random % len(next))
+	next[p] += event.Offset(1 + random%3)
+	return held{
+		order:     event.Order{Time: w + 1 + event.Millis(random/7%span), Coordinate: event.Coordinate{Partition: p, Offset: next[p]}},
+		maxBefore: event.Millis(random % 1000),
+		key:       "key " + strconv.Itoa(random%17),
+		number:    int64(random),
+		text:      strings.Repeat("x", random%5*(random%40)),
+	}
+}
+
+// TestAgainstSort holds, adds and releases at random, and compares every release with a general sort.
+func TestAgainstSort(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		lanes := rapid.IntRange(1, 3).Draw(t, "lanes")
+		span := rapid.SampledFrom([]int{3, 900, 5000, 40_000}).Draw(t, "span")
+		s := NewSequencer(plainShape, lanes)
+		oracles := make([]oracle, lanes)
+		for i := range oracles {
+			oracles[i].w = -2000
+		}
+		var all []held
+		batches := []*Batch{s.NewBatch(), s.NewBatch()}
+		var next [6]event.Offset
+		w := event.Millis(-2000)
+		for range rapid.IntRange(1, 12).Draw(t, "commits") {
+			seed := rapid.Uint64().Draw(t, "seed")
+			for range rapid.SampledFrom([]int{0, 3, 40, 400}).Draw(t, "rows") {
+				seed = seed*6364136223846793005 + 1442695040888963407
+				h := heldOf(int(seed>>33), w, span, &next)
+				p := h.order.Partition
+				h.hold(batches[p%2])
+				all = append(all, h)
+				key := event.StringValue([]byte(h.key))
+				o := &oracles[ShardOf(key.Hash())%lanes]
+				h.maxBefore = 0
+				o.rows = append(o.rows, h)
+			}
+			for _, b := range batches {
+				s.Add(b)
+				if b.Len() != 0 {
+					t.Fatal("a batch that was added is not empty")
+				}
+			}
+			w += event.Millis(rapid.IntRange(0, span+span/2).Draw(t, "advance"))
+			count := 0
+			for lane := range oracles {
+				var got []held
+				s.Release(w, lane, func(r *Row) { got = append(got, released(t, r)) })
+				if want := oracles[lane].release(w); !slices.Equal(got, want) {
+					t.Fatalf("lane %d to %d:\n got %v\nwant %v", lane, w, got, want)
+				}
+				count += len(oracles[lane].rows)
+			}
+			if s.Len() != count {
+				t.Fatalf("holds %d rows, want %d", s.Len(), count)
+			}
+			for p := range next {
+				both := oracle{w: w}
+				for _, o := range oracles {
+					both.rows = append(both.rows, o.rows...)
+				}
+				both.checkHeldFrom(t, s, all, event.PartitionID(p))
+			}
+		}
+	})
+}
+
+// TestEveryKindOfValue holds values of every kind, a row that is longer than a chunk, and more filters than fit a word.
+func TestEveryKindOfValue(t *testing.T) {
+	const filters = 133
+	long := bytes.Repeat([]byte("long"), chunkBytes)
+	row := []event.Value{
+		event.IntValue(-7), {}, event.BoolValue(true), event.BoolValue(false), event.IntValue(math.MinInt64),
+		event.FloatValue(-0.25), event.StringValue(nil), event.StringValue(long),
+	}
+	shape := Shape{KeySlot: 0, Slots: []int{7, 6, 5, 4, 3, 2, 1, 0}}
+	pass := make([]bool, filters)
+	for i := range pass {
+		pass[i] = i%3 == 0
+		shape.Filters = append(shape.Filters, filters-1-i)
+	}
+	s := NewSequencer(shape, 1)
+	b := s.NewBatch()
+	for i := range event.Offset(3) {
+		b.Hold(5, event.Coordinate{Offset: i}, event.NoTime, row[0].Hash(), row, pass)
+	}
+	s.Add(b)
+	n := event.Offset(0)
+	s.Release(5, 0, func(r *Row) {
+		if r.At.Offset != n {
+			t.Fatalf("offset %d, want %d", r.At.Offset, n)
+		}
+		n++
+		if key, err := ParseKey(r.Key, new(KeyText)); err != nil || key.Int() != -7 {
+			t.Fatalf("key %v, %v", key, err)
+		}
+		for i, slot := range shape.Slots {
+			got, want := r.Values[i], row[slot]
+			if got.Kind != want.Kind || string(got.AppendText(nil)) != string(want.AppendText(nil)) {
+				t.Errorf("slot %d: %v, want %v", slot, got, want)
+			}
+		}
+		for i, f := range shape.Filters {
+			if r.Passed(i) != pass[f] {
+				t.Errorf("filter %d: %v", f, r.Passed(i))
+			}
+		}
+	})
+	if n != 3 {
+		t.Fatalf("%d rows, want 3", n)
+	}
+}
+
+func TestRowBehindTheWatermarkIsABug(t *testing.T) {
+	s := NewSequencer(plainShape, 1)
+	s.Release(1000, 0, func(*Row) { t.Fatal("nothing was held") })
+	b := s.NewBatch()
+	h := held{order: event.Order{Time: 1000}, key: "a"}
+	h.hold(b)
+	mustPanic(t, func() { s.Add(b) })
+}
+
+func TestRowHeldTwiceIsABug(t *testing.T) {
+	s := NewSequencer(plainShape, 1)
+	b := s.NewBatch()
+	h := held{order: event.Order{Time: 1000}, key: "a"}
+	h.hold(b)
+	h.hold(b)
+	s.Add(b)
+	mustPanic(t, func() { s.Release(1000, 0, func(*Row) {}) })
+}
+
+func mustPanic(t *testing.T, f func()) {
+	t.Helper()
+	defer func() {
+		if msg, _ := recover().(string); !strings.HasPrefix(msg, "BUG: ") {
+			t.Fatalf("did not panic with a BUG: %v", msg)
+		}
+	}()
+	f()
+}
+
+// TestMemory runs quick small commits, one large burst and small commits again: small commits must not pin a chunk
+// each, a steady flow must not allocate, and what the burst needed must go.
+func TestMemory(t *testing.T) {
+	s := NewSequencer(plainShape, 2)
+	b := s.NewBatch()
+	row := []event.Value{event.StringValue([]byte("0123456789abcdef0123456789abcdef")), event.IntValue(1), {}}
+	at := event.Coordinate{}
+	now := event.Millis(0)
+	commit := func(rows int, step event.Millis) {
+		for range rows {
+			at.Offset++
+			b.Hold(now+1+event.Millis(at.Offset%3000), at, now, row[0].Hash()+uint64(at.Offset)<<56, row, []bool{true, false})
+		}
+		s.Add(b)
+		now += step
+		for lane := range s.Lanes() {
+			s.Release(now-5000, lane, func(*Row) {})
+		}
+	}
+	for range 2000 {
+		commit(4, 20)
+	}
+	small := s.Bytes()
+	if most := 64 * chunkCost; small > most {
+		t.Errorf("small commits hold %d bytes in %d rows, want at most %d", small, s.Len(), most)
+	}
+	for range 500 {
+		commit(400, 20)
+	}
+	if n := testing.AllocsPerRun(200, func() { commit(400, 20) }); n > 2 {
+		t.Errorf("%v allocations a commit of 400 rows", n)
+	}
+	commit(200_000, 20)
+	if s.Bytes() < 200_000*60 {
+		t.Fatalf("a burst of 200,000 rows takes %d bytes", s.Bytes())
+	}
+	for range 2000 {
+		commit(4, 20)
+	}
+	t.Log(s.Bytes(), small, 4*cap(s.lanes[0].refs), len(s.lanes[0].free), s.lanes[0].peak)
+	if got := s.Bytes(); got > 2*small+2*spareChunks*chunkCost {
+		t.Errorf("%d bytes after the burst, %d before it", got, small)
+	}
+}
+
+// TestKeysOrder holds the order of keys in canonical form against the order of their values.
+func TestKeysOrder(t *testing.T) {
+	ascending := []event.Value{
+		event.BoolValue(false), event.BoolValue(true),
+		event.IntValue(math.MinInt64), event.IntValue(-1), event.IntValue(0), event.IntValue(255), event.IntValue(math.MaxInt64),
+		event.FloatValue(math.Inf(-1)), event.FloatValue(-1.5), event.FloatValue(-0.25), event.FloatValue(1e-300),
+		event.FloatValue(0.5), event.FloatValue(1e300), event.FloatValue(math.Inf(1)), event.FloatValue(math.NaN()),
+		event.StringValue(nil), event.StringValue([]byte("a")), event.StringValue([]byte("a\x00")), event.StringValue([]byte("b")),
+		event.StringValue([]byte("f0000000-0000-0000-0000-0000000000000")), // texts that are nearly UUIDs
+		event.StringValue([]byte("f0000000-0000-0000-0000-00000000000F")),
+		event.StringValue([]byte("f0000000-0000-0000-0000-00000000000g")),
+		event.StringValue([]byte("f0000000-0000-0000-00000-00000000000")),
+		event.StringValue([]byte("0123abcd-4567-89ef-0123-456789abcdef")), // UUIDs
+		event.StringValue([]byte("f0000000-0000-0000-0000-000000000000")),
+	}
+	var last []byte
+	for _, v := range ascending {
+		key := AppendKey(nil, &v)
+		if bytes.Compare(last, key) >= 0 {
+			t.Errorf("key of %v does not follow the one before it", v)
+		}
+		last = key
+		got, err := ParseKey(key, new(KeyText))
+		if err != nil || got.Kind != v.Kind || string(got.AppendText(nil)) != string(v.AppendText(nil)) {
+			t.Errorf("key of %v reads as %v, %v", v, got, err)
+		}
+		if got.Hash() != v.Hash() {
+			t.Errorf("hash of %v changes", v)
+		}
+	}
+	mustPanic(t, func() { AppendKey(nil, new(event.Value)) })
+	for _, f := range []float64{3, math.Copysign(0, -1), -1 << 60} {
+		v, n := event.FloatValue(f), event.IntValue(int64(f))
+		if !bytes.Equal(AppendKey(nil, &v), AppendKey(nil, &n)) {
+			t.Errorf("the keys %v and %d differ", f, int64(f))
+		}
+	}
+}
+
+// TestUUIDs puts every byte at every place of a UUID: what is read as one is written as it was, and is no other text.
+func TestUUIDs(t *testing.T) {
+	const id = "0123abcd-4567-89ef-9876-fedcba543210"
+	for at := range len(id) {
+		for c := range 256 {
+			text := []byte(id)
+			text[at] = byte(c)
+			u, ok := parseUUID(text)
+			want := strings.ContainsRune("0123456789abcdef", rune(c)) && c < 0x80 && id[at] != '-' || id[at] == '-' && c == '-'
+			if ok != want {
+				t.Errorf("%q is a UUID: %v", text, ok)
+			}
+			var back KeyText
+			if writeUUID(&back, &u); ok && string(back[:]) != string(text) {
+				t.Errorf("%q reads as % x, which is %q", text, u, back)
+			}
+		}
+	}
+}
+
+func FuzzParseKey(f *testing.F) {
+	for _, v := range []event.Value{event.StringValue([]byte("k")), event.IntValue(9), event.FloatValue(.5), event.BoolValue(true)} {
+		f.Add(AppendKey(nil, &v))
+	}
+	f.Add(append([]byte{uuidKind}, "0123456789abcdef"...))
+	f.Add(append([]byte{byte(event.String)}, "01234567-89ab-cdef-0123-456789abcdef"...))
+	f.Add([]byte{byte(event.Float), 0xc0, 8, 0, 0, 0, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		v, err := ParseKey(b, new(KeyText))
+		if err != nil {
+			return
+		}
+		if again := AppendKey(nil, &v); !bytes.Equal(again, b) {
+			t.Fatalf("% x reads as %v, which is % x", b, v, again)
+		}
+	})
+}
