@@ -1,0 +1,197 @@
+package processing
+
+import (
+	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/event"
+	"github.com/tidemark/tidemark/processing/window"
+)
+
+// Changes is everything that one commit writes, all or nothing.
+type Changes struct {
+	Watermark   event.Millis // W; NoTime until there is one
+	Newest      event.Millis // the newest event time folded; NoTime before the first
+	Cursors     []Cursor     // of the partitions that moved
+	Floors      []Floor      // to be journaled
+	Panes       []PaneChange
+	Sessions    []SessionChange
+	Results     []ResultBlock // whole windows, last revisions
+	Feed        []Entry       // sequences follow each other and the head before
+	Counters    Counters      // absolute
+	Definitions []Start       // definitions that start with this commit
+	AtMs        int64         // wall clock of the commit, for people only
+}
+
+// Cursor is where the reading of a partition stands, with enough identity to prove that it is still the same log.
+type Cursor struct {
+	ClusterID   string
+	TopicID     [16]byte
+	Topic       string
+	Partition   event.PartitionID
+	Next        event.Offset // the next offset to read
+	Max         event.Millis // M_p at Next
+	HeldFrom    event.Offset // the oldest offset that the sequencer still holds, or Next
+	HeldMax     event.Millis // M_p just before HeldFrom
+	LeaderEpoch int32
+	Anchor      Anchor
+	Start       event.Offset // where this state's reading of the partition began
+}
+
+// Anchor is the last record consumed; Offset is -1 when there was none.
+type Anchor struct {
+	Offset event.Offset
+	Hash   uint64
+}
+
+// Floor is a lower bound of W_p for the records from Offset on.
+type Floor struct {
+	TopicID   [16]byte
+	Topic     string
+	Partition event.PartitionID
+	Offset    event.Offset
+	Floor     event.Millis
+}
+
+// PaneKey names one block of rows. Late rows are kept apart from those that were on time.
+type PaneKey struct {
+	Grouping definition.Hash
+	Start    event.Millis
+	Late     bool
+}
+
+// PaneOp says what happens to a pane's block.
+type PaneOp uint8
+
+// The operations on panes.
+const (
+	PaneMerge  PaneOp = iota + 1 // Block is a delta
+	PaneSettle                   // the pane is purged: both of its blocks go, and Block, the total of all rows, becomes history; PaneKey.Late is false
+)
+
+// PaneChange changes one pane.
+type PaneChange struct {
+	PaneKey
+	Op    PaneOp
+	Block []byte
+}
+
+// SessionChange changes the open sessions of one shard of one kind.
+type SessionChange struct {
+	Kind    definition.Hash
+	Shard   int
+	Rewrite bool // Block is the whole shard (empty: no session is open); otherwise Block is merged onto what is there
+	Block   []byte
+}
+
+// ResultBlock is the last revision of every published group of one window.
+type ResultBlock struct {
+	Metric  string
+	Hash    definition.Hash
+	Start   event.Millis
+	Results []window.Result // by group ascending; those retracted are gone
+}
+
+// EntryType says what a feed entry carries.
+type EntryType uint8
+
+// The types of feed entries.
+const (
+	ResultEntry     EntryType = 1
+	AlertEntry      EntryType = 2 // reserved for alert rules
+	DeadLetterEntry EntryType = 3
+	LateEntry       EntryType = 4
+)
+
+// Entry is one entry of the feed; exactly one of the pointers is set, as Type says.
+type Entry struct {
+	Seq        uint64
+	Type       EntryType
+	AtMs       int64 // wall clock of the commit
+	Result     *window.Result
+	DeadLetter *DeadLetter
+	Late       *Late
+}
+
+// DeadLetter is a record that could not be used, and why.
+type DeadLetter struct {
+	Reason    string
+	Detail    string
+	Topic     string
+	Partition event.PartitionID
+	Offset    event.Offset
+	SchemaID  int32 // 0: none
+	Key       []byte
+	Value     []byte // at most 64 KiB; Truncated says that there was more
+	Truncated bool
+}
+
+// Late tells of the records of one partition that one commit refused as late, for all definitions or for some.
+type Late struct {
+	Topic        string
+	Partition    event.PartitionID
+	Count        int64
+	ByDefinition map[string]int64
+	Samples      []LateSample // at most 10
+}
+
+// LateSample is one late record.
+type LateSample struct {
+	Offset      event.Offset
+	EventTimeMs event.Millis
+}
+
+// Counters count records since the state began: Consumed = Applied + Filtered + Late + DeadLetters + Duplicates.
+type Counters struct {
+	Consumed    int64 `json:"consumed"`
+	Applied     int64 `json:"applied"`
+	Filtered    int64 `json:"filtered"`
+	Late        int64 `json:"late"`
+	DeadLetters int64 `json:"dead_letters"`
+	Duplicates  int64 `json:"duplicates"`
+	LatePartly  int64 `json:"late_partly"`
+	BadValues   int64 `json:"bad_values"`
+}
+
+// Plus adds counters.
+func (c Counters) Plus(o Counters) Counters {
+	return Counters{
+		Consumed: c.Consumed + o.Consumed, Applied: c.Applied + o.Applied, Filtered: c.Filtered + o.Filtered,
+		Late: c.Late + o.Late, DeadLetters: c.DeadLetters + o.DeadLetters, Duplicates: c.Duplicates + o.Duplicates,
+		LatePartly: c.LatePartly + o.LatePartly, BadValues: c.BadValues + o.BadValues,
+	}
+}
+
+// Start says from when on a definition's windows are whole: windows that start before From are not published.
+type Start struct {
+	Hash definition.Hash
+	Name string
+	From event.Millis
+}
+
+// State is what a store holds when it is opened.
+type State struct {
+	Instance    string // id of this store
+	Epoch       string // of the feed's sequence
+	Watermark   event.Millis
+	Newest      event.Millis
+	Head        uint64 // the last sequence of the feed, 0 before the first
+	Cursors     []Cursor
+	Floors      []Floor // by partition, then offset
+	Panes       []PaneBlock
+	Sessions    []SessionBlock
+	Results     []ResultBlock // of the windows that have not settled, see Store.Load
+	Counters    Counters
+	Definitions []Start
+}
+
+// PaneBlock is the merged block of an open pane.
+type PaneBlock struct {
+	PaneKey
+	Block []byte
+}
+
+// SessionBlock is the merged block of one shard's open sessions.
+type SessionBlock struct {
+	Kind  definition.Hash
+	Shard int
+	Block []byte
+}

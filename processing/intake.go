@@ -1,0 +1,143 @@
+package processing
+
+import (
+	"context"
+
+	"github.com/tidemark/tidemark/processing/event"
+)
+
+// intake hands fetched records to the workers and holds back those of partitions that are far ahead of W: that changes
+// no verdict, but it bounds what the sequencer holds and what a restart has to read again. It is owned by the loop.
+type intake struct {
+	source     Source
+	workers    []*worker
+	partitions map[event.PartitionID]*partition
+	waiting    map[event.PartitionID]*queue
+	shared     *shared
+	maxAhead   event.Millis
+	dispatched int // records since the last barrier
+
+	unharvested bool // something was handed on since the last barrier
+}
+
+// queue is what waits of one partition.
+type queue struct {
+	answers []Fetched
+	at      int // records of answers[0] that were handed on
+	records int
+	paused  bool
+}
+
+const (
+	// portion is how many records of a partition a worker gets at once, so that W is looked at between them.
+	portion = 2048
+	// maxWaiting is about how many records wait before fetching stops: of all partitions that are ahead of W, each with an
+	// equal part. No bound is for all of them together, because W needs the one that is behind.
+	maxWaiting = 500_000
+	// minPart is the least of such parts, maxPart the largest.
+	minPart, maxPart = portion, 50_000
+)
+
+// pauseAt is how many records of one partition may wait before its fetching stops. It goes on below a fifth.
+func (in *intake) pauseAt() int {
+	return min(max(maxWaiting/max(len(in.partitions), 1), minPart), maxPart)
+}
+
+// take queues a whole fetch answer and hands on what may go.
+func (in *intake) take(ctx context.Context, answer []Fetched, w event.Millis) {
+	for _, f := range answer {
+		if in.partitions[f.Partition] == nil {
+			continue // faulted meanwhile
+		}
+		q := in.waiting[f.Partition]
+		if q == nil {
+			q = &queue{}
+			in.waiting[f.Partition] = q
+		}
+		q.answers = append(q.answers, f)
+		q.records += len(f.Records)
+	}
+	in.handOn(ctx, w)
+}
+
+// handOn gives the workers what is not too far ahead.
+func (in *intake) handOn(ctx context.Context, w event.Millis) {
+	var pause, resume []event.PartitionID
+	most := in.pauseAt()
+	for id, q := range in.waiting {
+		p := in.partitions[id]
+		for len(q.answers) > 0 && !in.ahead(p, w) {
+			if !in.send(ctx, p, q) {
+				return
+			}
+		}
+		switch {
+		case !q.paused && q.records > most:
+			q.paused = true
+			pause = append(pause, id)
+		case q.paused && q.records < most/5:
+			q.paused = false
+			resume = append(resume, id)
+		case len(q.answers) == 0 && !q.paused:
+			delete(in.waiting, id)
+		}
+	}
+	if pause != nil {
+		in.source.Pause(pause)
+	}
+	if resume != nil {
+		in.source.Resume(resume)
+	}
+}
+
+// ahead reports whether a partition is further ahead of W than may be. It never is while its held rows are read again,
+// nor is the one that holds W: its own watermark is W.
+func (in *intake) ahead(p *partition, w event.Millis) bool {
+	if event.Offset(p.seenPosition.Load()) < p.resume {
+		return false
+	}
+	own := event.Millis(p.seenWatermark.Load())
+	if own == event.NoTime {
+		return false
+	}
+	if w == event.NoTime {
+		lowest := in.shared.lowest.Load()
+		return lowest != noLowest && own > event.Millis(lowest)+in.maxAhead
+	}
+	return own > w+in.maxAhead
+}
+
+// send gives the partition's worker the next portion. It reports false when ctx ended first.
+func (in *intake) send(ctx context.Context, p *partition, q *queue) bool {
+	f := q.answers[0]
+	end := min(q.at+portion, len(f.Records))
+	part := f
+	part.Records = f.Records[q.at:end]
+	m := message{partition: p, fetched: part, last: end == len(f.Records), whole: f}
+	if !m.last {
+		part.Position = f.Records[end-1].Offset + 1
+		m.fetched = part
+	}
+	select {
+	case in.workers[p.worker].in <- m:
+	case <-ctx.Done():
+		return false
+	}
+	in.unharvested = true
+	q.records -= end - q.at
+	in.dispatched += end - q.at
+	q.at = end
+	if m.last {
+		q.answers, q.at = q.answers[1:], 0
+	}
+	return true
+}
+
+// held is how many records wait, because their partitions are ahead.
+func (in *intake) held() int {
+	n := 0
+	for _, q := range in.waiting {
+		n += q.records
+	}
+	return n
+}

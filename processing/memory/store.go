@@ -1,0 +1,236 @@
+package memory
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/tidemark/tidemark/processing"
+	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/event"
+	"github.com/tidemark/tidemark/processing/session"
+	"github.com/tidemark/tidemark/processing/window"
+)
+
+// Store keeps state in maps. It checks of every commit what a disk would not: that the feed goes on where it ended, that
+// nothing moves back.
+type Store struct {
+	mu          sync.Mutex
+	watermark   event.Millis
+	newest      event.Millis
+	cursors     map[event.PartitionID]processing.Cursor
+	floors      map[event.Coordinate]processing.Floor
+	panes       map[processing.PaneKey][]byte
+	history     map[processing.PaneKey][]byte
+	sessions    map[shard][]byte
+	results     map[resultKey]processing.ResultBlock
+	entries     []processing.Entry
+	counters    processing.Counters
+	definitions map[definition.Hash]processing.Start
+	commits     int
+	fail        error
+}
+
+type shard struct {
+	kind  definition.Hash
+	shard int
+}
+
+type resultKey struct {
+	hash  definition.Hash
+	start event.Millis
+}
+
+var _ processing.Store = (*Store)(nil)
+
+// NewStore makes an empty store.
+func NewStore() *Store {
+	return &Store{
+		watermark: event.NoTime, newest: event.NoTime,
+		cursors: make(map[event.PartitionID]processing.Cursor), floors: make(map[event.Coordinate]processing.Floor),
+		panes: make(map[processing.PaneKey][]byte), history: make(map[processing.PaneKey][]byte),
+		sessions: make(map[shard][]byte), results: make(map[resultKey]processing.ResultBlock),
+		definitions: make(map[definition.Hash]processing.Start),
+	}
+}
+
+// Fail makes all commits from now on fail.
+func (s *Store) Fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = err
+}
+
+// Commits is how many were made.
+func (s *Store) Commits() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.commits
+}
+
+// Entries is the whole feed.
+func (s *Store) Entries() []processing.Entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.entries)
+}
+
+// Windows are the last revisions of a definition, by window and group.
+func (s *Store) Windows(hash definition.Hash) []window.Result {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []window.Result
+	for _, b := range s.sorted(func(k resultKey) bool { return k.hash == hash }) {
+		out = append(out, b.Results...)
+	}
+	return out
+}
+
+func (s *Store) sorted(which func(resultKey) bool) []processing.ResultBlock {
+	var out []processing.ResultBlock
+	for key, b := range s.results {
+		if which(key) {
+			out = append(out, b)
+		}
+	}
+	slices.SortFunc(out, func(a, b processing.ResultBlock) int {
+		return cmp.Or(cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Start, b.Start))
+	})
+	return out
+}
+
+// Load implements processing.Store.
+func (s *Store) Load(plan *definition.Plan) (*processing.State, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	state := &processing.State{
+		Instance: "memory", Epoch: "memory", Watermark: s.watermark, Newest: s.newest, Head: uint64(len(s.entries)), Counters: s.counters,
+		Cursors: slices.SortedFunc(maps.Values(s.cursors), func(a, b processing.Cursor) int { return cmp.Compare(a.Partition, b.Partition) }),
+		Floors: slices.SortedFunc(maps.Values(s.floors), func(a, b processing.Floor) int {
+			return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
+		}),
+		Definitions: slices.Collect(maps.Values(s.definitions)),
+	}
+	for key, block := range s.panes {
+		state.Panes = append(state.Panes, processing.PaneBlock{PaneKey: key, Block: slices.Clone(block)})
+	}
+	for key, block := range s.sessions {
+		state.Sessions = append(state.Sessions, processing.SessionBlock{Kind: key.kind, Shard: key.shard, Block: slices.Clone(block)})
+	}
+	for i := range plan.Metrics {
+		m := &plan.Metrics[i]
+		for _, b := range s.sorted(func(k resultKey) bool { return k.hash == m.Hash && k.start+m.Size-1+m.Lateness > s.watermark }) {
+			b.Results = slices.Clone(b.Results)
+			state.Results = append(state.Results, b)
+		}
+	}
+	return state, nil
+}
+
+// Commit implements processing.Store.
+func (s *Store) Commit(c *processing.Changes) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fail != nil {
+		return s.fail
+	}
+	if err := s.check(c); err != nil {
+		return err
+	}
+	s.commits++
+	s.watermark, s.newest, s.counters = c.Watermark, c.Newest, c.Counters
+	for _, cur := range c.Cursors {
+		s.cursors[cur.Partition] = cur
+	}
+	for _, f := range c.Floors {
+		s.floors[event.Coordinate{Partition: f.Partition, Offset: f.Offset}] = f
+	}
+	for _, d := range c.Definitions {
+		s.definitions[d.Hash] = d
+	}
+	for _, e := range c.Feed {
+		s.entries = append(s.entries, keep(e))
+	}
+	for _, b := range c.Results {
+		b.Results = slices.Clone(b.Results)
+		s.results[resultKey{b.Hash, b.Start}] = b
+	}
+	if err := s.applyPanes(c.Panes); err != nil {
+		return err
+	}
+	return s.applySessions(c.Sessions)
+}
+
+// keep copies an entry: what it points to belongs to the pipeline.
+func keep(e processing.Entry) processing.Entry {
+	if e.Result != nil {
+		r := *e.Result
+		e.Result = &r
+	}
+	return e
+}
+
+func (s *Store) check(c *processing.Changes) error {
+	if c.Watermark < s.watermark {
+		return fmt.Errorf("the watermark moves back from %d to %d", s.watermark, c.Watermark)
+	}
+	for i, e := range c.Feed {
+		if want := uint64(len(s.entries) + i + 1); e.Seq != want {
+			return fmt.Errorf("entry %d of the feed where %d is next", e.Seq, want)
+		}
+	}
+	for _, cur := range c.Cursors {
+		old, ok := s.cursors[cur.Partition]
+		if cur.HeldFrom > cur.Next || ok && (cur.Next < old.Next || cur.Max < old.Max || cur.HeldFrom < old.HeldFrom || cur.Start != old.Start) {
+			return fmt.Errorf("a cursor moves from %+v to %+v", old, cur)
+		}
+	}
+	for _, f := range c.Floors {
+		if _, ok := s.floors[event.Coordinate{Partition: f.Partition, Offset: f.Offset}]; ok || f.Floor > s.watermark {
+			return fmt.Errorf("floor %+v, but W was %d", f, s.watermark)
+		}
+	}
+	return nil
+}
+
+func (s *Store) applyPanes(changes []processing.PaneChange) error {
+	for _, p := range changes {
+		if p.Op == processing.PaneSettle {
+			other := p.PaneKey
+			other.Late = true
+			delete(s.panes, p.PaneKey)
+			delete(s.panes, other)
+			s.history[p.PaneKey] = slices.Clone(p.Block)
+			continue
+		}
+		block := slices.Clone(p.Block)
+		if old := s.panes[p.PaneKey]; old != nil {
+			var err error
+			if block, err = window.MergeBlocks(old, block); err != nil {
+				return err
+			}
+		}
+		s.panes[p.PaneKey] = block
+	}
+	return nil
+}
+
+func (s *Store) applySessions(changes []processing.SessionChange) error {
+	for _, c := range changes {
+		key := shard{c.Kind, c.Shard}
+		block := slices.Clone(c.Block)
+		if old := s.sessions[key]; old != nil && !c.Rewrite {
+			var err error
+			if block, err = session.MergeBlocks(old, block); err != nil {
+				return err
+			}
+		}
+		s.sessions[key] = block
+		if c.Rewrite && len(c.Block) == 0 {
+			delete(s.sessions, key)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,399 @@
+package processing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/event"
+	"github.com/tidemark/tidemark/processing/window"
+)
+
+// Options configure a pipeline.
+type Options struct {
+	Workers      int            // that fold; 0: one a core
+	WriterSchema string         // Avro schema of the events
+	Encoding     event.Encoding // of the events
+	MinCommit    time.Duration  // between commits when there is little to do; default 20 ms
+	MaxCommit    time.Duration  // between commits while catching up; default 1 s
+	LookEvery    time.Duration  // between looks at the cluster: ends, new partitions; default 2 s
+	Logger       *slog.Logger
+}
+
+// DefaultOptions are the options that users get.
+func DefaultOptions() Options {
+	return Options{MinCommit: 20 * time.Millisecond, MaxCommit: time.Second, LookEvery: 2 * time.Second, Logger: slog.New(slog.DiscardHandler)}
+}
+
+// Validate reports every fault.
+func (o *Options) Validate() error {
+	var faults []error
+	if o.Workers < 0 {
+		faults = append(faults, fmt.Errorf("workers: %d is negative", o.Workers))
+	}
+	if o.MinCommit <= 0 || o.MaxCommit < o.MinCommit {
+		faults = append(faults, fmt.Errorf("commit interval: want 0 < %v <= %v", o.MinCommit, o.MaxCommit))
+	}
+	if o.LookEvery <= 0 {
+		faults = append(faults, fmt.Errorf("look interval: %v is not positive", o.LookEvery))
+	}
+	return errors.Join(faults...)
+}
+
+// Pipeline folds the records of a source into a store. Its state is a function of the log and of the journal: how
+// records are spread over workers and commits changes none of it.
+//
+// Goroutines: the loop reads fetch answers, looks at the cluster and decides when to commit; workers fold; the
+// committer owns everything durable; a poller and a looker talk to the source. While a commit is being written the
+// workers fold on, into fresh deltas.
+type Pipeline struct {
+	options Options
+	plan    *definition.Plan
+	source  Source
+	store   Store
+
+	committer *committer
+	loaded    loaded
+	status    board
+	ended     chan struct{}
+}
+
+// New loads the state from the store, so that a fault in it shows before anything starts.
+func New(plan *definition.Plan, source Source, store Store, options Options) (*Pipeline, error) {
+	if err := options.Validate(); err != nil {
+		return nil, err
+	}
+	if options.Workers == 0 {
+		options.Workers = runtime.GOMAXPROCS(0)
+	}
+	p := &Pipeline{
+		options: options, plan: plan, source: source, store: store, ended: make(chan struct{}),
+	}
+	state, err := store.Load(plan)
+	if err != nil {
+		return nil, fmt.Errorf("load state: %w", err)
+	}
+	p.loaded = newLoaded(state)
+	if p.committer, err = newCommitter(p, state); err != nil {
+		return nil, fmt.Errorf("load state: %w", err)
+	}
+	p.status.start(state)
+	return p, nil
+}
+
+// Observe tells o of every commit from now on. It must be called before Run.
+func (p *Pipeline) Observe(o Observer) { p.committer.observers = append(p.committer.observers, o) }
+
+// Run reads until ctx ends, then commits what was read and returns nil. It returns a *CommitError when the store could
+// not be written.
+func (p *Pipeline) Run(ctx context.Context) error {
+	defer close(p.ended)
+	// Taking work ends with ctx; what was taken is committed under a context of its own.
+	work, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	defer abandon()
+	group, work := errgroup.WithContext(work)
+	group.Go(func() error { return p.committer.run(work) })
+	group.Go(func() error {
+		defer abandon()
+		return p.read(ctx, work)
+	})
+	return group.Wait()
+}
+
+// read runs everything but the committer.
+func (p *Pipeline) read(ctx, work context.Context) error {
+	taking, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(work, stop)()
+	l := newLoop(p)
+	if err := l.begin(taking); err != nil {
+		if taking.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	group, work := errgroup.WithContext(work)
+	folding, endFolding := context.WithCancel(work)
+	for _, w := range l.intake.workers {
+		group.Go(func() error { return w.run(folding) })
+	}
+	group.Go(func() error { return l.poll(taking) })
+	group.Go(func() error { return l.lookAround(taking) })
+	group.Go(func() error {
+		defer endFolding()
+		return l.run(taking, work)
+	})
+	return group.Wait()
+}
+
+// Open returns the provisional results of the windows that are not closed. It fails once the pipeline has ended.
+func (p *Pipeline) Open(ctx context.Context) (*Open, error) {
+	reply := make(chan *Open, 1)
+	select {
+	case p.committer.opens <- reply:
+	case <-p.ended:
+		return nil, ErrEnded
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	select {
+	case o := <-reply:
+		return o, nil
+	case <-p.ended:
+		return nil, ErrEnded
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// ErrEnded is returned by Open once the pipeline has ended.
+var ErrEnded = errors.New("the pipeline has ended")
+
+// Status is a picture of the pipeline now.
+func (p *Pipeline) Status() Status { return p.status.picture() }
+
+// loop is the goroutine that reads, looks and decides when to commit.
+type loop struct {
+	pipeline *Pipeline
+	topic    Topic
+	intake   intake
+	idleness *window.Idleness
+	ends     map[event.PartitionID]End
+	maxima   map[event.PartitionID]event.Millis // M_p as of the last barrier
+	faults   map[event.PartitionID]string
+	adopted  []Cursor // of partitions that are new to the state; the next commit takes them
+
+	watermark event.Millis // W as announced to the workers
+	interval  time.Duration
+	timer     *time.Timer
+	busy      bool                        // a commit is being made
+	first     bool                        // nothing has been committed yet: where definitions start has to be
+	due       time.Time                   // when the first correction that waits may be made; zero when none does
+	unknown   map[event.PartitionID]error // partitions that the cluster names but can't tell of yet: W waits for them
+	spent     [][]*window.Pane            // by grouping, of the last commit
+	answers   chan []Fetched
+	looks     chan []End
+}
+
+func (l *loop) run(taking, work context.Context) error {
+	defer l.timer.Stop()
+	for {
+		select {
+		case <-taking.Done():
+			return l.finish(work)
+		case answer := <-l.answers:
+			l.take(work, answer)
+		case ends := <-l.looks:
+			l.look(ends)
+		case <-l.timer.C:
+			l.commit(work)
+		case d := <-l.pipeline.committer.done:
+			l.committed(work, d)
+		}
+	}
+}
+
+// maxCommitRecords bounds what one commit takes, and with it the batch.
+const maxCommitRecords = 500_000
+
+func (l *loop) take(ctx context.Context, answer []Fetched) {
+	now := time.Now()
+	good := answer[:0]
+	for _, f := range answer {
+		if f.Err != nil {
+			l.fault(f.Partition, f.Err.Error())
+		}
+		if l.faults[f.Partition] != "" {
+			continue // what follows a fault may leave a gap
+		}
+		if len(f.Records) > 0 {
+			l.idleness.Read(f.Partition, now)
+		}
+		good = append(good, f)
+	}
+	l.intake.take(ctx, good, l.watermark)
+	if l.intake.dispatched > maxCommitRecords && !l.busy {
+		l.commit(ctx)
+	}
+}
+
+// fault stops the reading of a partition. Nothing is guessed: it holds W until somebody decides.
+func (l *loop) fault(id event.PartitionID, reason string) {
+	if l.faults[id] != "" {
+		return
+	}
+	l.faults[id] = reason
+	l.pipeline.options.Logger.Error("partition faulted", "partition", id, "reason", reason)
+	l.source().Pause([]event.PartitionID{id})
+	l.report()
+}
+
+func (l *loop) source() Source { return l.pipeline.source }
+
+// commit asks the workers for what they have folded and gives it to the committer.
+func (l *loop) commit(ctx context.Context) {
+	if l.busy {
+		return
+	}
+	if !l.anything() {
+		l.schedule(l.interval)
+		return
+	}
+	b := &barrier{harvests: make(chan harvest, len(l.intake.workers)), proceed: make(chan proceed, len(l.intake.workers))}
+	for _, w := range l.intake.workers {
+		select {
+		case w.in <- message{barrier: b}:
+		case <-ctx.Done():
+			return
+		}
+	}
+	var all harvest
+	for i := range l.intake.workers {
+		select {
+		case h := <-b.harvests:
+			if i == 0 {
+				all = h
+				continue
+			}
+			all.merge(h)
+		case <-ctx.Done():
+			return
+		}
+	}
+	l.checkProofs()
+	l.watermark = l.nextWatermark(all.moved)
+	for i := range l.intake.workers {
+		b.proceed <- proceed{watermark: l.watermark, spent: l.share(i)}
+	}
+	l.spent = nil
+	l.intake.dispatched, l.intake.unharvested = 0, false
+	l.busy, l.first = true, false
+	l.pipeline.committer.jobs <- job{harvest: all, watermark: l.watermark, adopted: l.adopted}
+	l.adopted = nil
+	l.intake.handOn(ctx, l.watermark)
+}
+
+// share is one worker's part of the panes that the last commit is done with.
+func (l *loop) share(worker int) [][]*window.Pane {
+	part := make([][]*window.Pane, len(l.spent))
+	for g, panes := range l.spent {
+		for i := worker; i < len(panes); i += len(l.intake.workers) {
+			part[g] = append(part[g], panes[i])
+		}
+	}
+	return part
+}
+
+// anything reports whether a commit would have something to say.
+func (l *loop) anything() bool {
+	due := !l.due.IsZero() && !time.Now().Before(l.due)
+	return l.intake.unharvested || due || l.first || len(l.adopted) > 0 || l.nextWatermark(nil) != l.watermark
+}
+
+// catchingUp is how many records of one commit say that more are waiting than come in.
+const catchingUp = 10_000
+
+// committed adapts the interval: short while there is little to do, long while catching up.
+func (l *loop) committed(ctx context.Context, d commitDone) {
+	l.busy, l.due, l.spent = false, d.due, d.spent
+	o := &l.pipeline.options
+	if d.records > catchingUp {
+		l.interval = min(2*l.interval, o.MaxCommit)
+	} else {
+		l.interval = o.MinCommit
+	}
+	l.pipeline.status.committed(d)
+	l.report()
+	if l.intake.dispatched > maxCommitRecords || l.intake.held() > 0 {
+		l.schedule(0) // W has to move before more can be taken
+		return
+	}
+	l.schedule(max(0, l.interval-d.took))
+}
+
+func (l *loop) schedule(after time.Duration) { l.timer.Reset(after) }
+
+// finish commits what was taken. What waits in the intake is read again after the restart.
+func (l *loop) finish(ctx context.Context) error {
+	l.pipeline.status.stopping()
+	if l.busy {
+		select {
+		case d := <-l.pipeline.committer.done:
+			l.busy = false
+			l.pipeline.status.committed(d)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	clear(l.intake.waiting)
+	l.commit(ctx)
+	if !l.busy {
+		return nil
+	}
+	select {
+	case d := <-l.pipeline.committer.done:
+		l.pipeline.status.committed(d)
+		l.report()
+		return l.reportPositions(ctx)
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// poll passes fetch answers on.
+func (l *loop) poll(taking context.Context) error {
+	for taking.Err() == nil {
+		answer := l.source().Poll(taking)
+		if len(answer) == 0 {
+			continue
+		}
+		select {
+		case l.answers <- answer:
+		case <-taking.Done():
+		}
+	}
+	return nil
+}
+
+// lookAround asks the cluster for the ends of all partitions, again and again.
+func (l *loop) lookAround(taking context.Context) error {
+	ticker := time.NewTicker(l.pipeline.options.LookEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-taking.Done():
+			return nil
+		case <-ticker.C:
+		}
+		ends, err := l.source().Ends(taking)
+		if err != nil {
+			if taking.Err() == nil {
+				l.pipeline.options.Logger.Warn("look at the cluster", "error", err)
+			}
+			continue
+		}
+		select {
+		case l.looks <- ends:
+		case <-taking.Done():
+		}
+		if err := l.reportPositions(taking); err != nil && taking.Err() == nil {
+			l.pipeline.options.Logger.Debug("report positions", "error", err)
+		}
+	}
+}
+
+func sortedIDs[V any](m map[event.PartitionID]V) []event.PartitionID {
+	ids := make([]event.PartitionID, 0, len(m))
+	for id := range m {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}

@@ -1,0 +1,64 @@
+package processing
+
+import (
+	"context"
+	"time"
+
+	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/event"
+)
+
+// Source is where records come from: one topic of one cluster, read by direct assignment, read committed.
+type Source interface {
+	// Open learns the topic's identity and partitions. It retries until ctx ends while the cluster can't be reached.
+	Open(ctx context.Context) (Topic, error)
+	// Assign starts reading partitions at given offsets; it may be called again as partitions are added.
+	Assign(positions map[event.PartitionID]event.Offset)
+	// Poll waits for the next fetch answer and returns all of it. It returns an empty answer when ctx ends.
+	Poll(ctx context.Context) []Fetched
+	// Pause stops fetching of partitions and Resume starts it again. What Poll has returned stays valid.
+	Pause(partitions []event.PartitionID)
+	Resume(partitions []event.PartitionID)
+	// Ends asks the cluster for the ends of all partitions, new ones included.
+	Ends(ctx context.Context) ([]End, error)
+	// Recycle hands the records of an answer back once nothing refers to them any more.
+	Recycle(f Fetched)
+	// ReportPositions tells the consumer group, so that ordinary lag tools work. It never decides anything.
+	ReportPositions(ctx context.Context, next map[event.PartitionID]event.Offset) error
+}
+
+// Topic is the identity of the events topic.
+type Topic struct {
+	ClusterID  string
+	ID         [16]byte
+	Name       string
+	Partitions []event.PartitionID
+}
+
+// Fetched is what one fetch answer holds of one partition.
+type Fetched struct {
+	Partition   event.PartitionID
+	Records     []event.Record
+	Position    event.Offset // the next offset to fetch: past control records and aborted ones too
+	LeaderEpoch int32
+	Err         error // not nil: the partition can't be read on, e.g. ErrOffsetOutOfRange
+}
+
+// End is what the cluster says of a partition.
+type End struct {
+	Partition event.PartitionID
+	Start     event.Offset // the first offset that the log still has
+	Stable    event.Offset // the end of what read-committed readers see
+	High      event.Offset // the end of the log
+	SentAt    time.Time    // when the question was sent
+	Err       error
+}
+
+// Store keeps state and cursors together.
+type Store interface {
+	// Load reads the state as of the last commit. State.Results are those of the plan's metrics whose windows can
+	// still change: End - 1 + Lateness > W.
+	Load(plan *definition.Plan) (*State, error)
+	// Commit writes changes in one synced batch. After an error the store must not be used again.
+	Commit(changes *Changes) error
+}
