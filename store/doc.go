@@ -1,0 +1,19 @@
+// Package store keeps Tidemark's durable state in Pebble, which no other package imports, and is its only writer.
+//
+// Its words: a commit is one Pebble batch, synced, that holds cursors, panes, sessions, results, feed entries, counters
+// and W together, all or nothing. A keyspace is a one-byte prefix. A view is the state as of one commit. Keys are
+// big-endian with times sign-flipped, so that byte order is the order of the things; every value starts with a format
+// byte, and one that is newer than this code refuses.
+//
+// Blocks of panes and sessions are opaque here: deltas are Pebble merge operands, folded by the packages that made them.
+// History is kept as one block for each settled pane, pane after pane; roll-ups will repack it by series.
+//
+// Its promise: after a crash at any point the store is as some commit left it, no older than the last one acknowledged;
+// a half-made store is never mistaken for one (see create); a store of another program, or of a newer version, is
+// refused without a byte of it changed. A write that fails, be it in the background, ends the process through
+// Options.Fatal: what is in memory may be ahead of the disk, and the restart is the recovery.
+//
+// Its limits: one process at a time. Feed and history are cut by age and size (Retention) inside commits, never at a
+// promised moment. The journal of floors is not cut. State under hashes that no definition has any more stays, until
+// its age takes results and history; panes and sessions of it are not loaded.
+package store

@@ -1,0 +1,131 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/tidemark/tidemark/processing/event"
+)
+
+// How much is left over before retention looks again, and how much one commit drops at most: a commit must stay short.
+const (
+	trimEveryMs    = 60_000
+	trimEveryBytes = 16 << 20
+	trimEveryEvent = event.Millis(3_600_000)
+	trimBlocks     = 1024
+)
+
+// trimmed is where retention last looked. Owned by the committer.
+type trimmed struct {
+	feedAtMs  int64
+	feedBytes uint64
+	started   bool
+	more      bool         // the last look stopped at trimBlocks
+	results   event.Millis // W less the time that results are kept; NoTime before the first look
+}
+
+// trim stages the deletions that are due.
+func (s *Store) trim(atMs int64, next *tail) error {
+	t := &s.trimmed
+	if !t.started || t.more || atMs-t.feedAtMs >= trimEveryMs || next.feedBytes-t.feedBytes >= trimEveryBytes {
+		t.started, t.feedAtMs, t.feedBytes = true, atMs, next.feedBytes
+		if err := s.trimFeed(atMs, next); err != nil {
+			return fmt.Errorf("drop old feed entries: %w", err)
+		}
+	}
+	keep := event.Millis(s.opts.Retention.Results.Milliseconds())
+	if next.watermark < math.MinInt64+keep {
+		return nil
+	}
+	if due := next.watermark - keep; t.results == event.NoTime || due-t.results >= trimEveryEvent {
+		t.results = due
+		for _, sp := range []space{spaceHistory, spaceResult} {
+			if err := s.trimTimes(sp, due); err != nil {
+				return fmt.Errorf("drop old windows: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// trimFeed drops blocks from the front of the feed as long as they are too old or the feed is too big. It looks at what
+// was committed before, and never drops the last block: the feed then always says where it starts.
+func (s *Store) trimFeed(atMs int64, next *tail) error {
+	hold, err := s.heldFrom()
+	if err != nil {
+		return err
+	}
+	oldest := atMs - s.opts.Retention.FeedAge.Milliseconds()
+	lower, upper := spaceFeed.bounds()
+	var prev feedBlock
+	cut, seen := uint64(0), 0
+	err = scan(s.db, lower, upper, func(key, value []byte) error {
+		b, _, err := decodeFeedHeader(key, value)
+		if err != nil {
+			return err
+		}
+		if seen++; seen > 1 {
+			tooBig := next.feedBytes-prev.before > uint64(s.opts.Retention.FeedBytes)
+			if b.first > hold || prev.atMs >= oldest && !tooBig {
+				return errStop
+			}
+			cut = b.first
+		}
+		prev = b
+		if seen > trimBlocks {
+			return errStop
+		}
+		return nil
+	})
+	if err != nil || cut == 0 {
+		s.trimmed.more = false
+		return err
+	}
+	s.trimmed.more = seen > trimBlocks
+	for _, sp := range []space{spaceFeed, spaceFeedIndex} {
+		if err := s.batch.DeleteRange([]byte{byte(sp)}, appendFeedKey(nil, sp, cut), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heldFrom is the first sequence that a holding reader has yet to read.
+func (s *Store) heldFrom() (uint64, error) {
+	held := uint64(math.MaxUint64)
+	for _, name := range s.opts.Retention.Holding {
+		seq, _, err := s.Reader(name)
+		if err != nil {
+			return 0, err
+		}
+		held = min(held, seq+1)
+	}
+	return held, nil
+}
+
+// trimTimes drops, of every hash, the keys with a time before due. It looks first: a tombstone for nothing costs as
+// much as one for a lot.
+func (s *Store) trimTimes(sp space, due event.Millis) error {
+	it, err := s.db.NewIter(iterOptions(sp))
+	if err != nil {
+		return err
+	}
+	for ok := it.First(); ok && err == nil; {
+		prefix := bytes.Clone(it.Key()[:timeKeySize-8])
+		from, to := appendMillis(bytes.Clone(prefix), math.MinInt64), appendMillis(bytes.Clone(prefix), due)
+		if bytes.Compare(it.Key(), to) < 0 {
+			err = s.batch.DeleteRange(from, to, nil)
+		}
+		ok = it.SeekGE(prefixEnd(prefix))
+	}
+	return errors.Join(err, it.Close())
+}
+
+func iterOptions(sp space) *pebble.IterOptions {
+	lower, upper := sp.bounds()
+	return &pebble.IterOptions{LowerBound: lower, UpperBound: upper}
+}

@@ -1,0 +1,234 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/tidemark/tidemark/processing"
+	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/event"
+	"github.com/tidemark/tidemark/processing/window"
+)
+
+// View is the state as of one commit: everything read from it belongs together. It may be used by one goroutine at a
+// time, blocks nothing, and must be closed soon: what is overwritten meanwhile stays on disk for it.
+type View struct {
+	snapshot *pebble.Snapshot
+	tail     tail
+}
+
+// View returns the state as of the last commit.
+func (s *Store) View() (*View, error) {
+	snapshot := s.db.NewSnapshot()
+	t, err := readTail(snapshot)
+	if err != nil {
+		return nil, errors.Join(err, snapshot.Close())
+	}
+	return &View{snapshot: snapshot, tail: t}, nil
+}
+
+// Close releases the view.
+func (v *View) Close() error { return v.snapshot.Close() }
+
+// Watermark is W, NoTime until there is one.
+func (v *View) Watermark() event.Millis { return v.tail.watermark }
+
+// Counters are those of the last commit.
+func (v *View) Counters() processing.Counters { return v.tail.counters }
+
+// Head is the last sequence of the feed, 0 before the first.
+func (v *View) Head() uint64 { return v.tail.head }
+
+// WindowPos is the place of a row among a metric's windows: by start, then group.
+type WindowPos struct {
+	Start event.Millis
+	Group []string
+}
+
+// Windows returns the last revisions of a metric's windows that start in [from, to), by start, then group, at most
+// limit of them and only those behind after, if that is given. A position stays good while data arrive.
+func (v *View) Windows(hash definition.Hash, from, to event.Millis, after *WindowPos, limit int) ([]window.Result, error) {
+	if after != nil {
+		from = max(from, after.Start)
+	}
+	if from >= to {
+		return nil, nil
+	}
+	var rows []window.Result
+	lower, upper := appendTimeKey(nil, spaceResult, hash, from), appendTimeKey(nil, spaceResult, hash, to)
+	err := v.scan(lower, upper, func(key, value []byte) error {
+		if len(rows) >= limit {
+			return errStop
+		}
+		block, err := decodeResults(key, value)
+		if err != nil {
+			return err
+		}
+		for _, r := range block {
+			if after == nil || r.Start > after.Start || compareGroups(r.Group, after.Group) > 0 {
+				rows = append(rows, r)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read windows: %w", err)
+	}
+	return rows[:min(len(rows), max(limit, 0))], nil
+}
+
+// Latest returns the rows of the metric's last window; ok is false when there is none.
+func (v *View) Latest(hash definition.Hash) (rows []window.Result, ok bool, err error) {
+	prefix := append([]byte{byte(spaceResult)}, hash[:]...)
+	it, err := v.iterate(prefix, prefixEnd(prefix))
+	if err != nil {
+		return nil, false, fmt.Errorf("read latest window: %w", err)
+	}
+	if it.Last() {
+		ok = true
+		rows, err = currentResults(it)
+	}
+	if err := errors.Join(err, it.Close()); err != nil {
+		return nil, false, fmt.Errorf("read latest window: %w", err)
+	}
+	return rows, ok, nil
+}
+
+func currentResults(it *pebble.Iterator) ([]window.Result, error) {
+	value, err := it.ValueAndErr()
+	if err != nil {
+		return nil, err
+	}
+	return decodeResults(it.Key(), value)
+}
+
+// FirstWindow returns the start of the metric's earliest window; ok is false when there is none.
+func (v *View) FirstWindow(hash definition.Hash) (start event.Millis, ok bool, err error) {
+	return v.firstTime(spaceResult, hash)
+}
+
+// FirstPane returns the start of the grouping's earliest pane, settled or open; ok is false when there is none.
+func (v *View) FirstPane(grouping definition.Hash) (start event.Millis, ok bool, err error) {
+	settled, ok1, err := v.firstTime(spaceHistory, grouping)
+	if err != nil {
+		return 0, false, err
+	}
+	open, ok2, err := v.firstTime(spacePane, grouping)
+	switch {
+	case err != nil:
+		return 0, false, err
+	case ok1 && ok2:
+		return min(settled, open), true, nil
+	case ok2:
+		return open, true, nil
+	default:
+		return settled, ok1, nil
+	}
+}
+
+// firstTime returns the time of the first key of a hash.
+func (v *View) firstTime(s space, hash definition.Hash) (t event.Millis, ok bool, err error) {
+	prefix := append([]byte{byte(s)}, hash[:]...)
+	err = v.scan(prefix, prefixEnd(prefix), func(key, _ []byte) (err error) {
+		ok = true
+		if _, t, err = parseTimeKey(key); err != nil {
+			return err
+		}
+		return errStop
+	})
+	if err != nil {
+		return 0, false, fmt.Errorf("read first time: %w", err)
+	}
+	return t, ok, nil
+}
+
+// Panes hands on the blocks of a grouping's panes that start in [from, to), settled and open, by start. An open pane
+// may come twice: its rows that were on time, then its late ones. A block is valid during the call.
+func (v *View) Panes(grouping definition.Hash, from, to event.Millis, each func(start event.Millis, late bool, block []byte) error) (err error) {
+	if from >= to {
+		return nil
+	}
+	settled, err := v.iterate(appendTimeKey(nil, spaceHistory, grouping, from), appendTimeKey(nil, spaceHistory, grouping, to))
+	if err != nil {
+		return fmt.Errorf("read history: %w", err)
+	}
+	defer func() { err = errors.Join(err, settled.Close()) }()
+	open, err := v.iterate(appendTimeKey(nil, spacePane, grouping, from), appendTimeKey(nil, spacePane, grouping, to))
+	if err != nil {
+		return fmt.Errorf("read open panes: %w", err)
+	}
+	defer func() { err = errors.Join(err, open.Close()) }()
+
+	more := settled.First()
+	for open.First(); open.Valid(); open.Next() {
+		k, err := parsePaneKey(open.Key())
+		if err != nil {
+			return err
+		}
+		if more, err = eachSettled(settled, more, k.Start, each); err != nil {
+			return err
+		}
+		block, err := open.ValueAndErr()
+		if err != nil {
+			return fmt.Errorf("read open pane: %w", err)
+		}
+		if err := each(k.Start, k.Late, block); err != nil {
+			return err
+		}
+	}
+	_, err = eachSettled(settled, more, to, each)
+	return err
+}
+
+// eachSettled hands on the settled panes from where the iterator stands to those that start at until.
+func eachSettled(it *pebble.Iterator, more bool, until event.Millis, each func(event.Millis, bool, []byte) error) (bool, error) {
+	for ; more; more = it.Next() {
+		_, start, err := parseTimeKey(it.Key())
+		if err != nil {
+			return false, err
+		}
+		if start > until {
+			return true, nil
+		}
+		block, err := it.ValueAndErr()
+		if err != nil {
+			return false, fmt.Errorf("read settled pane: %w", err)
+		}
+		if err := each(start, false, block); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// errStop ends a scan early, without an error.
+var errStop = errors.New("stop")
+
+// scan calls each for the keys in [lower, upper), in order; key and value are valid during the call.
+func (v *View) scan(lower, upper []byte, each func(key, value []byte) error) error {
+	return scan(v.snapshot, lower, upper, each)
+}
+
+func (v *View) iterate(lower, upper []byte) (*pebble.Iterator, error) {
+	return v.snapshot.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+}
+
+func scan(r pebble.Reader, lower, upper []byte, each func(key, value []byte) error) error {
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return err
+	}
+	for it.First(); it.Valid() && err == nil; it.Next() {
+		var value []byte
+		if value, err = it.ValueAndErr(); err == nil {
+			err = each(it.Key(), value)
+		}
+	}
+	if errors.Is(err, errStop) {
+		err = nil
+	}
+	// Close also returns what ended the iteration, an error of the merger included.
+	return errors.Join(err, it.Close())
+}
