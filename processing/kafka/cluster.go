@@ -1,0 +1,135 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Cluster says how to reach a Kafka cluster.
+type Cluster struct {
+	Brokers  []string // host:port of some of its brokers
+	ClientID string   // what brokers log; empty: "tidemark"
+	Logger   *slog.Logger
+
+	dial func(ctx context.Context, network, address string) (net.Conn, error) // nil: TCP
+}
+
+// Validate reports every fault.
+func (c *Cluster) Validate() error {
+	var faults []error
+	if len(c.Brokers) == 0 {
+		faults = append(faults, errors.New("brokers: at least one is needed"))
+	}
+	for _, b := range c.Brokers {
+		if _, _, err := net.SplitHostPort(b); err != nil {
+			faults = append(faults, fmt.Errorf("brokers: %w", err))
+		}
+	}
+	if c.Logger == nil {
+		faults = append(faults, errors.New("logger: missing"))
+	}
+	return errors.Join(faults...)
+}
+
+// open makes a client. Nothing is sent before its first use.
+func (c *Cluster) open(opts ...kgo.Opt) (*kgo.Client, error) {
+	id := c.ClientID
+	if id == "" {
+		id = "tidemark"
+	}
+	common := []kgo.Opt{
+		kgo.SeedBrokers(c.Brokers...),
+		kgo.ClientID(id),
+		kgo.WithLogger(&clientLogger{out: c.Logger}),
+		// Partitions that are added are to be seen within two seconds.
+		kgo.MetadataMaxAge(2 * time.Second),
+		kgo.MetadataMinAge(250 * time.Millisecond),
+		// The default grows to 2.5 s; a broker that comes back should find us soon.
+		kgo.RetryBackoffFn(backoff),
+		// Brokers have no use for our client's own metrics.
+		kgo.DisableClientMetrics(),
+	}
+	if c.dial != nil {
+		common = append(common, kgo.Dialer(c.dial))
+	}
+	client, err := kgo.NewClient(append(common, opts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("make kafka client: %w", err)
+	}
+	return client, nil
+}
+
+// backoff is the pause before the n-th try again: 100 ms, doubling, up to 2 s.
+func backoff(n int) time.Duration {
+	const first, most = 100 * time.Millisecond, 2 * time.Second
+	if n > 5 {
+		return most
+	}
+	return min(first<<max(n-1, 0), most)
+}
+
+// pause waits, and reports false if ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// every lets a repeated message through once in a while.
+type every struct {
+	interval time.Duration
+	last     time.Time
+}
+
+func (e *every) allow(now time.Time) bool {
+	if !e.last.IsZero() && now.Sub(e.last) < e.interval {
+		return false
+	}
+	e.last = now
+	return true
+}
+
+// clientLogger passes on the warnings of the client library, each kind at most twice a minute: while a broker is away the
+// library repeats itself at every try.
+type clientLogger struct {
+	out  *slog.Logger
+	mu   sync.Mutex
+	seen map[string]*every // by message; the library has some hundred of them
+}
+
+func (l *clientLogger) Level() kgo.LogLevel { return kgo.LogLevelWarn }
+
+func (l *clientLogger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
+	l.mu.Lock()
+	if l.seen == nil {
+		l.seen = map[string]*every{}
+	}
+	e := l.seen[msg]
+	if e == nil {
+		e = &every{interval: 30 * time.Second}
+		l.seen[msg] = e
+	}
+	ok := e.allow(time.Now())
+	l.mu.Unlock()
+	if !ok {
+		return
+	}
+	// What the library calls an error is for us a warning: it goes on, and what it can't mend comes back as an error value.
+	at := slog.LevelWarn
+	if level >= kgo.LogLevelInfo {
+		at = slog.LevelInfo
+	}
+	l.out.Log(context.Background(), at, "kafka client", append([]any{"message", msg}, keyvals...)...)
+}

@@ -1,0 +1,16 @@
+// Package kafka is where Tidemark meets Kafka: it owns the source of events, the publisher of results, a writer for
+// generated traffic and the embedded broker. No other package imports franz-go.
+//
+// Words: a Cluster is how to reach brokers. A Source reads one topic by direct assignment, read committed, without ever
+// resetting an offset by itself. A Publisher reads the feed and writes it to the output topics. A Writer writes records
+// to partitions that the caller has chosen. A Broker is an embedded, loopback-only Kafka.
+//
+// Promises: a position counts every offset that was passed, control records and aborted ones too. What can't be read on
+// is reported once for its partition and never skipped. The publisher saves its place in the feed only after the brokers
+// have acknowledged, so that every entry arrives at least once, in order per output partition, under the same id.
+// A broker that is away is waited for, however long.
+//
+// Limits: one topic and one cluster a Source. If compaction has removed the last records of an events topic, the position
+// stays before the hole until the next record arrives. The embedded broker is one node without replication; it syncs
+// every batch, keeps a bounded log, and after a crash reads all of that log once to start.
+package kafka

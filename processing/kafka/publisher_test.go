@@ -1,0 +1,359 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/tidemark/tidemark/processing"
+)
+
+// memoryFeed is a feed whose readers' places survive a publisher.
+type memoryFeed struct {
+	mu      sync.Mutex
+	entries []processing.Entry
+	readers map[string]uint64
+	saved   chan uint64
+	fail    error // of every later call
+}
+
+func newFeed(entries ...processing.Entry) *memoryFeed {
+	for i := range entries {
+		entries[i].Seq = uint64(i + 1)
+	}
+	return &memoryFeed{entries: entries, readers: map[string]uint64{}, saved: make(chan uint64, 1000)}
+}
+
+func (f *memoryFeed) Feed(after uint64, limit int) ([]processing.Entry, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	rest := f.entries[after:]
+	return slices.Clone(rest[:min(limit, len(rest))]), f.fail
+}
+
+func (f *memoryFeed) Reader(name string) (uint64, bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	seq, ok := f.readers[name]
+	return seq, ok, f.fail
+}
+
+func (f *memoryFeed) SaveReader(name string, seq uint64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.readers[name] = seq
+	f.saved <- seq
+	return f.fail
+}
+
+// waitSaved waits until the publisher has saved a place.
+func (f *memoryFeed) waitSaved(ctx context.Context, t *testing.T, want uint64) {
+	t.Helper()
+	for {
+		select {
+		case got := <-f.saved:
+			if got == want {
+				return
+			}
+		case <-ctx.Done():
+			t.Fatalf("the publisher never got to %d", want)
+		}
+	}
+}
+
+func TestPublisher(t *testing.T) {
+	b := startBroker(t, map[string]TopicSpec{"metrics": smallTopic(3), "dead-letters": smallTopic(1)})
+	ctx := limit(t)
+	feed := newFeed(
+		resultEntry(viewsResult()),
+		processing.Entry{Type: processing.LateEntry, Late: &processing.Late{Topic: "events", Count: 1}},
+		processing.Entry{Type: processing.DeadLetterEntry, DeadLetter: &processing.DeadLetter{
+			Reason: "undecodable", Detail: "trailing bytes", Topic: "events", Partition: 4, Offset: 17, SchemaID: 5,
+			Key: []byte("k"), Value: []byte{0xff}, Truncated: true}},
+		resultEntry(pagesResult("<a&b>")),
+	)
+	run := startPublisher(ctx, t, clusterAt(b.Addr()), feed)
+	feed.waitSaved(ctx, t, 4)
+
+	byKey := map[string]*kgo.Record{}
+	for _, r := range readAll(t, b.Addr(), "metrics", 2) {
+		byKey[string(r.Key)] = r
+	}
+	r := byKey[`["top_pages",["<a&b>"],60000]`]
+	if r == nil || byKey[`["page_views_per_second",[],5000]`] == nil {
+		t.Fatalf("keys are %v", byKey)
+	}
+	if got := decoded(t, r.Value)["metricId"]; got != pagesResult("<a&b>").ID() {
+		t.Errorf("id in the value is %v", got)
+	}
+	if diff := cmp.Diff([]string{"tidemark-seq=4", "tidemark-epoch=e1", "tidemark-id=" + pagesResult("<a&b>").ID(),
+		"tidemark-kind=correction", "tidemark-revision=3"}, headerTexts(r)); diff != "" {
+		t.Errorf("headers (-want +got):\n%s", diff)
+	}
+	d := readAll(t, b.Addr(), "dead-letters", 1)[0]
+	if diff := cmp.Diff([]string{"tidemark-seq=3", "tidemark-epoch=e1", "tidemark-reason=undecodable", "tidemark-detail=trailing bytes",
+		"tidemark-topic=events", "tidemark-partition=4", "tidemark-offset=17", "tidemark-schema-id=5", "tidemark-truncated=true"}, headerTexts(d)); diff != "" {
+		t.Errorf("dead letter's headers (-want +got):\n%s", diff)
+	}
+	if string(d.Key) != "k" || string(d.Value) != "\xff" {
+		t.Errorf("dead letter is %q: %q", d.Key, d.Value)
+	}
+
+	// News wake it.
+	feed.mu.Lock()
+	feed.entries = append(feed.entries, resultEntry(viewsResult()))
+	feed.entries[4].Seq = 5
+	feed.mu.Unlock()
+	run.publisher.Committed(&processing.Committed{Seq: 5})
+	feed.waitSaved(ctx, t, 5)
+	must(t, run.stop())
+}
+
+func headerTexts(r *kgo.Record) (texts []string) {
+	for _, h := range r.Headers {
+		texts = append(texts, h.Key+"="+string(h.Value))
+	}
+	return texts
+}
+
+type publisherRun struct {
+	publisher *Publisher
+	cancel    context.CancelFunc
+	done      chan error
+}
+
+// stop ends the run as a shutdown does.
+func (r *publisherRun) stop() error {
+	r.cancel()
+	return <-r.done
+}
+
+func startPublisher(ctx context.Context, t *testing.T, cluster Cluster, feed Feed) *publisherRun {
+	t.Helper()
+	p, err := NewPublisher(PublisherOptions{
+		Cluster: cluster, MetricsTopic: "metrics", DeadLetterTopic: "dead-letters", Encoding: Avro, Epoch: "e1", Plan: testPlan(), Feed: feed,
+	})
+	must(t, err)
+	run := &publisherRun{publisher: p, done: make(chan error, 1)}
+	ctx, run.cancel = context.WithCancel(ctx)
+	go func() { run.done <- p.Run(ctx) }()
+	return run
+}
+
+func manyResults(n int) (entries []processing.Entry) {
+	for i := range n {
+		entries = append(entries, resultEntry(pagesResult(fmt.Sprint("/", i%50))))
+	}
+	return entries
+}
+
+// published reads the metrics topic until every sequence up to n is there, and returns how many records that took. The
+// records of a partition must be in order, but for a page that was sent again; those of a key in one partition.
+func published(ctx context.Context, t *testing.T, c *kgo.Client, n uint64) int {
+	t.Helper()
+	seen := map[uint64]bool{}
+	last := map[int32]uint64{}
+	homes := map[string]int32{}
+	total := 0
+	for uint64(len(seen)) < n {
+		fetches := c.PollFetches(ctx)
+		if ctx.Err() != nil {
+			t.Fatalf("only %d of %d sequences arrived", len(seen), n)
+		}
+		must(t, fetches.Err())
+		for _, r := range fetches.Records() {
+			total++
+			seq, err := strconv.ParseUint(string(r.Headers[0].Value), 10, 64)
+			must(t, err)
+			seen[seq] = true
+			if before := last[r.Partition]; seq < before && (seq-1)/publishPage != (before-1)/publishPage {
+				t.Errorf("partition %d: seq %d after %d, of an earlier page", r.Partition, seq, before)
+			}
+			last[r.Partition] = seq
+			if home, ok := homes[string(r.Key)]; ok && home != r.Partition {
+				t.Errorf("%s is in partitions %d and %d", r.Key, home, r.Partition)
+			}
+			homes[string(r.Key)] = r.Partition
+		}
+	}
+	return total
+}
+
+// faultyBroker is a broker in fake time with the output topics.
+func faultyBroker(t *testing.T, net *kfake.VirtualNetwork) *kfake.Cluster {
+	t.Helper()
+	c, err := kfake.NewCluster(kfake.Ports(9092), kfake.ListenFn(net.Listen), kfake.SeedTopics(3, "metrics"), kfake.SeedTopics(1, "dead-letters"))
+	must(t, err)
+	return c
+}
+
+func consumeMetrics(t *testing.T, cluster Cluster) *kgo.Client {
+	return newClient(t, cluster.Brokers[0], kgo.Dialer(cluster.dial), kgo.ConsumeTopics("metrics"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+}
+
+func TestPublisherRetries(t *testing.T) {
+	for name, fault := range map[string]*kerr.Error{
+		"no leader":                   kerr.NotLeaderForPartition,
+		"stored, answered too late":   kerr.RequestTimedOut,
+		"not allowed for a while":     kerr.TopicAuthorizationFailed,
+		"topic not there for a while": kerr.UnknownTopicOrPartition,
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, net *kfake.VirtualNetwork, cluster Cluster) {
+				broker := faultyBroker(t, net)
+				defer broker.Close()
+				injected := broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "metrics", Err: fault, Count: 30})
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				feed := newFeed(manyResults(2500)...)
+				run := startPublisher(ctx, t, cluster, feed)
+				feed.waitSaved(ctx, t, 2500)
+				must(t, run.stop())
+				if injected.Hits() < 30 {
+					t.Errorf("%d faults were injected", injected.Hits())
+				}
+				published(ctx, t, consumeMetrics(t, cluster), 2500)
+			})
+		})
+	}
+}
+
+func TestPublisherWaitsForBrokers(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *kfake.VirtualNetwork, cluster Cluster) {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Hour)
+		defer cancel()
+		feed := newFeed(manyResults(100)...)
+		run := startPublisher(ctx, t, cluster, feed)
+		<-feed.saved // its start
+		select {
+		case seq := <-feed.saved:
+			t.Fatalf("saved %d without a broker", seq)
+		case <-time.After(time.Hour):
+		}
+		broker := faultyBroker(t, net)
+		defer broker.Close()
+		start := time.Now()
+		feed.waitSaved(ctx, t, 100)
+		if took := time.Since(start); took > time.Minute {
+			t.Errorf("took %v to notice the broker", took)
+		}
+		must(t, run.stop())
+	})
+}
+
+// A publisher that dies after the brokers took a page and before it saved its place sends that page again.
+func TestPublisherAtLeastOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *kfake.VirtualNetwork, cluster Cluster) {
+		broker := faultyBroker(t, net)
+		defer broker.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		feed := newFeed(manyResults(2500)...)
+		crash := errors.New("crash")
+		first := startPublisher(ctx, t, cluster, &crashingFeed{memoryFeed: feed, at: 2000, err: crash})
+		if err := <-first.done; !errors.Is(err, crash) {
+			t.Fatalf("ended with %v", err)
+		}
+		second := startPublisher(ctx, t, cluster, feed)
+		feed.waitSaved(ctx, t, 2500)
+		must(t, second.stop())
+		if total := published(ctx, t, consumeMetrics(t, cluster), 2500); total != 3500 {
+			t.Errorf("%d records, want 2500 and the second page again", total)
+		}
+	})
+}
+
+// crashingFeed loses one place.
+type crashingFeed struct {
+	*memoryFeed
+	at  uint64
+	err error
+}
+
+func (f *crashingFeed) SaveReader(name string, seq uint64) error {
+	if seq == f.at {
+		return f.err
+	}
+	return f.memoryFeed.SaveReader(name, seq)
+}
+
+func TestPublisherStopsWhileUnanswered(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *kfake.VirtualNetwork, cluster Cluster) {
+		broker := faultyBroker(t, net)
+		defer broker.Close()
+		asked := make(chan struct{}, 100)
+		broker.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+			broker.KeepControl()
+			asked <- struct{}{}
+			return nil, nil, true // taken, and never answered
+		})
+		feed := newFeed(manyResults(10)...)
+		run := startPublisher(t.Context(), t, cluster, feed)
+		<-asked
+		synctest.Wait()
+		start := time.Now()
+		must(t, run.stop())
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("took %v to stop", took)
+		}
+		if at := feed.readers[PublisherReader]; at != 0 {
+			t.Errorf("saved %d", at)
+		}
+	})
+}
+
+func TestPublisherGivesUpWhatIsTooLarge(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *kfake.VirtualNetwork, cluster Cluster) {
+		broker := faultyBroker(t, net)
+		defer broker.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		feed := newFeed(resultEntry(pagesResult(strings.Repeat("x", 2<<20))), resultEntry(viewsResult()))
+		run := startPublisher(ctx, t, cluster, feed)
+		feed.waitSaved(ctx, t, 2)
+		must(t, run.stop())
+	})
+}
+
+func TestPublisherStopsWhenTheFeedFails(t *testing.T) {
+	feed := newFeed()
+	feed.fail = errors.New("disk on fire")
+	run := startPublisher(t.Context(), t, Cluster{Brokers: []string{"127.0.0.1:1"}, Logger: quiet()}, feed)
+	if err := <-run.done; !errors.Is(err, feed.fail) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestPublisherOptionsFaults(t *testing.T) {
+	_, err := NewPublisher(PublisherOptions{Encoding: "xml"})
+	for _, want := range []string{"brokers", "logger", "topics", `"xml" is neither`, "plan and feed"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v does not say %q", err, want)
+		}
+	}
+}
+
+func TestEnsureTopics(t *testing.T) {
+	b := startBroker(t, map[string]TopicSpec{"metrics": smallTopic(1)})
+	ctx := limit(t)
+	want := map[string]int{"metrics": DataPartitions, "dead-letters": LogPartitions}
+	err := EnsureTopics(ctx, clusterAt(b.Addr()), want, false)
+	if !errors.Is(err, ErrUnknownTopic) || !strings.Contains(err.Error(), "dead-letters") || !strings.Contains(err.Error(), "--create-topics") {
+		t.Errorf("error is %v, want what is missing and what to do", err)
+	}
+	must(t, EnsureTopics(ctx, clusterAt(b.Addr()), want, true))
+	must(t, EnsureTopics(ctx, clusterAt(b.Addr()), want, false))
+}

@@ -1,0 +1,95 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// ErrUnknownTopic is returned when a topic does not exist and was not to be created.
+var ErrUnknownTopic = errors.New("no such topic")
+
+// Topics that are created have these numbers of partitions, also in the embedded broker.
+const (
+	DataPartitions = 12 // of events and metrics
+	LogPartitions  = 1  // of alerts and dead letters
+)
+
+// EnsureTopics checks that topics exist and returns ErrUnknownTopic naming those that don't; with create, it makes these
+// with the given number of partitions and the cluster's own defaults for everything else. It retries until ctx ends while
+// no broker can be reached.
+func EnsureTopics(ctx context.Context, cluster Cluster, partitions map[string]int, create bool) error {
+	client, err := cluster.open()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return ensureTopics(ctx, &cluster, kadm.NewClient(client), partitions, create)
+}
+
+func ensureTopics(ctx context.Context, cluster *Cluster, adm *kadm.Client, partitions map[string]int, create bool) error {
+	names := make([]string, 0, len(partitions))
+	for name := range partitions {
+		names = append(names, name)
+	}
+	found, err := describe(ctx, cluster, adm, names...)
+	if err != nil {
+		return err
+	}
+	var missing []string
+	for _, t := range found.Topics.Sorted() {
+		switch {
+		case t.Err == nil:
+		case !errors.Is(t.Err, kerr.UnknownTopicOrPartition):
+			return fmt.Errorf("look up topic %s: %w", t.Topic, t.Err)
+		case !create:
+			missing = append(missing, t.Topic)
+		default:
+			// Another process may create it at the same time.
+			_, err := adm.CreateTopic(ctx, int32(partitions[t.Topic]), -1, nil, t.Topic)
+			if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+				return fmt.Errorf("create topic %s: %w", t.Topic, err)
+			}
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("%s: %w: create it, or let it be created with --create-topics", strings.Join(missing, ", "), ErrUnknownTopic)
+	}
+	return nil
+}
+
+// describe asks for the metadata of topics until a broker answers.
+func describe(ctx context.Context, cluster *Cluster, adm *kadm.Client, topics ...string) (kadm.Metadata, error) {
+	say := every{interval: 30 * time.Second}
+	for {
+		// The client tries for some seconds by itself; the limit lets us tell the user meanwhile.
+		try, cancel := context.WithTimeout(ctx, 5*time.Second)
+		found, err := adm.Metadata(try, topics...)
+		cancel()
+		switch {
+		case err == nil:
+			return found, nil
+		case ctx.Err() != nil:
+			return found, ctx.Err()
+		case isFinal(err):
+			return found, fmt.Errorf("ask %s for metadata: %w", strings.Join(cluster.Brokers, ","), err)
+		}
+		if say.allow(time.Now()) {
+			cluster.Logger.Warn("kafka can't be reached; trying again", "brokers", cluster.Brokers, "error", err)
+		}
+		if !pause(ctx, time.Second) {
+			return found, ctx.Err()
+		}
+	}
+}
+
+// isFinal reports whether err is a broker's answer that asking again won't change. Everything else is the network's.
+func isFinal(err error) bool {
+	var answer *kerr.Error
+	return errors.As(err, &answer) && !answer.Retriable
+}
