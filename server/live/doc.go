@@ -1,0 +1,15 @@
+// Package live serves the WebSocket at /api/v1/live: the protocol tidemark.v1 with its channel "metrics".
+//
+// A Board is what the server holds: the last final of each metric and group, and the provisional rows of the windows
+// that the watermark has not closed. The committer changes it through Hub.Committed, the hub through its polls of the
+// open windows. A client is one connection; a subscription is what it watches, and how often.
+//
+// Promises: rows are absolute and keyed, so that a client that applies the frames of a subscription in order holds what
+// the Board held at their seq, whatever was conflated in between. What can't be told as a delta any more is told as a
+// reset and a snapshot, never left out. A slow client costs itself only: a frame is made when the connection can take it,
+// from the Board as it then is, and no frame waits in memory.
+//
+// Limits: a final is held for as long as its window ended less than five minutes, or one window size if that is longer,
+// before the watermark; the last one of an ungrouped metric is always held. Results that are replaced between two frames
+// are not sent: REST history has them.
+package live

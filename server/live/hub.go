@@ -1,0 +1,239 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/tidemark/tidemark/processing"
+	"github.com/tidemark/tidemark/processing/definition"
+)
+
+// Opener evaluates the windows that the watermark has not closed.
+type Opener interface {
+	Open(ctx context.Context) (*processing.Open, error)
+}
+
+// History answers for the past as REST does.
+type History interface {
+	// Backfill returns the series of a metric over the last span of time.
+	Backfill(ctx context.Context, m *definition.Metric, span time.Duration) ([]Backfill, error)
+}
+
+// Deps is what the hub is made of.
+type Deps struct {
+	Board   *Board
+	Opener  Opener
+	History History
+	Epoch   string // of the feed's sequence
+	Version string // of the program, for the welcome
+	Logger  *slog.Logger
+	// Refuse returns the code to close a new connection with, or 0. Browsers see close codes, but no status of a
+	// handshake that failed.
+	Refuse func(*http.Request) websocket.StatusCode
+}
+
+// Hub serves all clients.
+type Hub struct {
+	options Options
+	Deps
+	board   *Board
+	history History
+
+	draining chan struct{} // closed when clients shall leave
+	abandon  context.Context
+	stop     context.CancelFunc // of abandon: what still waits for a client gives up
+	clients  sync.WaitGroup
+	count    atomic.Int64
+	arrived  chan struct{} // says that there is a client again
+	leaving  sync.Mutex    // held to enter, and to close draining
+
+	turn      chan struct{} // the right to refresh; guards refreshed
+	refreshed time.Time
+}
+
+// New makes a hub. Run must be called for clients to see open windows, and for them to leave.
+func New(options Options, deps Deps) *Hub {
+	h := &Hub{
+		options:  options,
+		Deps:     deps,
+		board:    deps.Board,
+		history:  deps.History,
+		draining: make(chan struct{}),
+		arrived:  make(chan struct{}, 1),
+		turn:     make(chan struct{}, 1),
+	}
+	h.abandon, h.stop = context.WithCancel(context.Background())
+	return h
+}
+
+// Clients is the number of connections.
+func (h *Hub) Clients() int { return int(h.count.Load()) }
+
+// Run keeps the rows of open windows up to date while there are clients. When ctx ends it tells them goodbye and returns
+// when all have left, or have been left.
+func (h *Hub) Run(ctx context.Context) {
+	defer h.drain()
+	tick := time.NewTicker(h.options.OpenEvery)
+	defer tick.Stop()
+	var lastErr string
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.arrived:
+		case <-tick.C:
+			if h.Clients() == 0 {
+				continue
+			}
+		}
+		err := h.Refresh(ctx)
+		if err == nil {
+			lastErr = ""
+		} else if ctx.Err() == nil && err.Error() != lastErr {
+			lastErr = err.Error() // once, not four times a second
+			h.Logger.Warn("open windows can't be evaluated", "error", err)
+		}
+	}
+}
+
+// openTimeout is how long the pipeline may take: it answers between two commits, and not before it has begun.
+const openTimeout = 5 * time.Second
+
+// Refresh brings the board's open windows up to date, unless they were a moment ago.
+func (h *Hub) Refresh(ctx context.Context) error {
+	select {
+	case h.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-h.turn }()
+	if time.Since(h.refreshed) < h.options.OpenEvery/2 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	open, err := h.Opener.Open(ctx)
+	if err != nil {
+		return fmt.Errorf("evaluate open windows: %w", err)
+	}
+	h.board.Opened(open)
+	h.refreshed = time.Now()
+	return nil
+}
+
+// Latest is what the board holds of a metric of the plan, with its open windows up to date.
+func (h *Hub) Latest(ctx context.Context, m *definition.Metric) (Latest, error) {
+	if err := h.Refresh(ctx); err != nil {
+		return Latest{}, err
+	}
+	return h.board.latest(m.Name), nil
+}
+
+// drain says goodbye to all clients and waits for them.
+func (h *Hub) drain() {
+	h.leaving.Lock()
+	close(h.draining)
+	h.leaving.Unlock()
+	grace := time.AfterFunc(h.options.DrainTimeout, h.stop)
+	h.clients.Wait()
+	grace.Stop()
+	h.stop()
+}
+
+// enter counts a client in, unless there are too many or the hub drains.
+func (h *Hub) enter() error {
+	h.leaving.Lock()
+	defer h.leaving.Unlock()
+	select {
+	case <-h.draining:
+		return errDraining
+	default:
+	}
+	if h.count.Load() >= int64(h.options.MaxClients) {
+		return errTooMany
+	}
+	h.count.Add(1)
+	h.clients.Add(1)
+	select {
+	case h.arrived <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+func (h *Hub) leave() {
+	h.count.Add(-1)
+	h.clients.Done()
+}
+
+// closing is the end of a connection as the server wants it.
+type closing struct {
+	code    websocket.StatusCode
+	reason  string
+	goodbye bool // said in a frame too
+}
+
+func (c *closing) Error() string { return fmt.Sprintf("close %d: %s", c.code, c.reason) }
+
+var (
+	errDraining = &closing{CloseDraining, "the server stops", true}
+	errTooMany  = &closing{CloseTooMany, "too many connections", true}
+	errNoPong   = &closing{CloseNoPong, "no sign of life", false}
+	errTooSlow  = &closing{CloseTooSlow, "frames are not read", false}
+	errTooFast  = &closing{CloseTooMany, "too many messages", true}
+)
+
+func badMessage(reason string) *closing { return &closing{CloseBadMessage, reason, false} }
+
+// Serve upgrades a request and serves the client until it leaves. channels subscribes at once.
+func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, channels []string) {
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		Subprotocols:       []string{Protocol},
+		InsecureSkipVerify: true, // Refuse looks at the origin and can say so in a way that a browser sees
+	})
+	if err != nil {
+		return // Accept has answered
+	}
+	defer conn.CloseNow()
+	if err := h.serve(conn, r, channels); err != nil {
+		h.part(conn, err)
+	}
+}
+
+func (h *Hub) serve(conn *websocket.Conn, r *http.Request, channels []string) error {
+	if code := h.Refuse(r); code != 0 {
+		return &closing{code, http.StatusText(int(code) - 4000), false}
+	}
+	if r.Header.Get("Sec-WebSocket-Protocol") != "" && conn.Subprotocol() == "" {
+		return &closing{CloseProtocol, "this server speaks " + Protocol, false}
+	}
+	if err := h.enter(); err != nil {
+		return err
+	}
+	defer h.leave()
+	newClient(h, conn).run(channels)
+	return nil
+}
+
+// part closes a connection for a reason of ours; when it broke by itself there is nobody left to tell.
+func (h *Hub) part(conn *websocket.Conn, err error) {
+	var c *closing
+	if !errors.As(err, &c) {
+		return
+	}
+	if c.goodbye {
+		ctx, cancel := context.WithTimeout(h.abandon, h.options.DrainTimeout)
+		defer cancel()
+		if conn.Write(ctx, websocket.MessageText, encode(goodbye(c.code))) != nil {
+			return
+		}
+	}
+	_ = conn.Close(c.code, c.reason) // the connection ends either way
+}

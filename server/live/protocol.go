@@ -1,0 +1,161 @@
+package live
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/tidemark/tidemark/processing/event"
+	"github.com/tidemark/tidemark/server/wire"
+)
+
+// Protocol is the WebSocket subprotocol.
+const Protocol = "tidemark.v1"
+
+// The codes with which connections are closed.
+const (
+	CloseDraining     websocket.StatusCode = 4101
+	CloseNoPong       websocket.StatusCode = 4102
+	CloseTooSlow      websocket.StatusCode = 4103
+	CloseBadMessage   websocket.StatusCode = 4400
+	CloseUnauthorized websocket.StatusCode = 4401
+	CloseForbidden    websocket.StatusCode = 4403
+	CloseProtocol     websocket.StatusCode = 4409
+	CloseTooMany      websocket.StatusCode = 4429
+)
+
+// channelMetrics is the one channel of this version.
+const channelMetrics = "metrics"
+
+// message is what clients send. Unknown fields are ignored.
+type message struct {
+	Op       string   `json:"op"`
+	Sub      string   `json:"sub"`
+	Channel  string   `json:"channel"`
+	Metrics  []string `json:"metrics"`
+	Backfill *string  `json:"backfill"`
+	MaxHz    *float64 `json:"max_hz"`
+}
+
+var errNoOp = errors.New(`"op" is missing or unknown: it is subscribe, unsubscribe or pong`)
+
+func parseMessage(b []byte) (message, error) {
+	var m message
+	if err := json.Unmarshal(b, &m); err != nil {
+		var mistyped *json.UnmarshalTypeError
+		if errors.As(err, &mistyped) && mistyped.Field != "" {
+			return m, fmt.Errorf("%q can't be a %s", mistyped.Field, mistyped.Value)
+		}
+		return m, errors.New("a message is one JSON object")
+	}
+	switch m.Op {
+	case "subscribe", "unsubscribe", "pong":
+		return m, nil
+	default:
+		return m, errNoOp
+	}
+}
+
+type welcomeFrame struct {
+	Op       string     `json:"op"`
+	Protocol string     `json:"protocol"`
+	Server   string     `json:"server"`
+	Epoch    string     `json:"epoch"`
+	PingMs   int64      `json:"ping_ms"`
+	Limits   limitsInfo `json:"limits"`
+}
+
+type limitsInfo struct {
+	Subscriptions  int     `json:"subscriptions"`
+	MessageBytes   int64   `json:"message_bytes"`
+	MessagesPerSec int     `json:"messages_per_second"`
+	MaxHz          float64 `json:"max_hz"`
+	BackfillMs     int64   `json:"backfill_ms"`
+}
+
+type subFrame struct {
+	Op     string `json:"op"`
+	Sub    string `json:"sub"`
+	Reason string `json:"reason,omitempty"`
+}
+
+type errorFrame struct {
+	Op      string        `json:"op"`
+	Sub     string        `json:"sub"`
+	Problem *wire.Problem `json:"problem"`
+}
+
+type pingFrame struct {
+	Op string `json:"op"`
+	At int64  `json:"t_ms"`
+}
+
+type goodbyeFrame struct {
+	Op           string               `json:"op"`
+	Code         websocket.StatusCode `json:"code"`
+	RetryAfterMs int64                `json:"retry_after_ms"`
+}
+
+// retryAfter is when a client that was told goodbye may come again.
+const retryAfter = 1500 * time.Millisecond
+
+func goodbye(code websocket.StatusCode) goodbyeFrame {
+	return goodbyeFrame{"goodbye", code, retryAfter.Milliseconds()}
+}
+
+// Backfill is the history of one series: what REST's history answers for the metric and the range.
+type Backfill struct {
+	Metric string       `json:"metric"`
+	StepMs event.Millis `json:"step_ms"`
+	wire.Series
+}
+
+// appendSnapshot writes the frame that a subscription starts from.
+func appendSnapshot(dst []byte, sub []byte, p picture, history []byte) []byte {
+	dst = append(append(dst, `{"op":"snapshot","sub":`...), sub...)
+	dst = appendPlace(dst, p)
+	dst = appendRows(dst, p.rows)
+	if history != nil {
+		dst = append(append(dst, `,"history":`...), history...)
+	}
+	return append(dst, '}')
+}
+
+// appendDelta writes what changed since the frame before, which was at sequence from.
+func appendDelta(dst []byte, sub []byte, from uint64, p picture) []byte {
+	dst = append(append(dst, `{"op":"delta","sub":`...), sub...)
+	dst = strconv.AppendUint(append(dst, `,"from":`...), from, 10)
+	dst = appendPlace(dst, p)
+	dst = appendRows(dst, p.rows)
+	dst = append(dst, `,"removed":[`...)
+	for i, key := range p.removed {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendQuote(dst, key) // metric names, digits and base64: nothing that JSON writes otherwise
+	}
+	return append(dst, "]}"...)
+}
+
+func appendPlace(dst []byte, p picture) []byte {
+	dst = strconv.AppendUint(append(dst, `,"seq":`...), p.seq, 10)
+	dst = append(dst, `,"watermark_ms":`...)
+	if p.watermark == event.NoTime {
+		return append(dst, "null"...)
+	}
+	return strconv.AppendInt(dst, int64(p.watermark), 10)
+}
+
+func appendRows(dst []byte, rows [][]byte) []byte {
+	dst = append(dst, `,"rows":[`...)
+	for i, row := range rows {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, row...)
+	}
+	return append(dst, ']')
+}

@@ -1,0 +1,112 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/tidemark/tidemark/processing"
+	"github.com/tidemark/tidemark/processing/event"
+	"github.com/tidemark/tidemark/server/wire"
+)
+
+type pipelineBody struct {
+	State        processing.Phase    `json:"state"`
+	Verdict      string              `json:"verdict"`
+	Watermark    wire.Time           `json:"watermark_ms"`
+	Partitions   []partitionBody     `json:"partitions"`
+	Counters     processing.Counters `json:"counters"`
+	OpenSessions int64               `json:"open_sessions"`
+	Commit       commitBody          `json:"commit"`
+	Store        storeBody           `json:"store"`
+	Readers      []readerBody        `json:"readers"`
+	LiveClients  int                 `json:"live_clients"`
+}
+
+type partitionBody struct {
+	Topic     string            `json:"topic"`
+	Partition event.PartitionID `json:"partition"`
+	Position  event.Offset      `json:"position"`
+	End       event.Offset      `json:"end"`
+	Lag       int64             `json:"lag"`
+	Rate      float64           `json:"rate"` // records a second
+	Watermark wire.Time         `json:"watermark_ms"`
+	Idle      bool              `json:"idle"`
+	HoldsBack bool              `json:"holds_back"`
+	Fault     *string           `json:"fault"`
+}
+
+type commitBody struct {
+	Seq uint64   `json:"seq"`
+	Age *int64   `json:"age_ms"` // null before the first
+	P50 *float64 `json:"duration_ms_p50"`
+	P99 *float64 `json:"duration_ms_p99"`
+}
+
+type storeBody struct {
+	Bytes uint64 `json:"bytes"`
+	Free  uint64 `json:"free_bytes"`
+}
+
+type readerBody struct {
+	Name     string `json:"name"`
+	Position uint64 `json:"position"`
+	Lag      uint64 `json:"lag"` // entries
+}
+
+// pipeline answers with what the pipeline is doing.
+func (s *Server) pipeline(_ http.ResponseWriter, r *http.Request) (any, error) {
+	if err := s.params(r).problem(); err != nil {
+		return nil, err
+	}
+	st := s.Pipeline.Status()
+	readers, err := s.readers(st.Commit.Seq)
+	if err != nil {
+		return nil, err
+	}
+	body := pipelineBody{
+		State: st.Phase, Verdict: st.Verdict, Watermark: wire.TimeOf(st.Watermark),
+		Partitions: make([]partitionBody, len(st.Partitions)), Counters: st.Counters, OpenSessions: st.OpenSessions,
+		Commit: s.commitBody(st.Commit), Readers: readers, LiveClients: s.hub.Clients(),
+	}
+	body.Store.Bytes, body.Store.Free = s.Store.Size()
+	for i, p := range st.Partitions {
+		b := partitionBody{
+			Topic: p.Topic, Partition: p.Partition, Position: p.Position, End: p.End, Lag: p.Lag, Rate: p.Rate,
+			Watermark: wire.TimeOf(p.Watermark), Idle: p.Idle, HoldsBack: p.HoldsBack,
+		}
+		if p.Fault != "" {
+			b.Fault = &p.Fault
+		}
+		body.Partitions[i] = b
+	}
+	return body, nil
+}
+
+func (s *Server) commitBody(c processing.CommitStatus) commitBody {
+	b := commitBody{Seq: c.Seq}
+	if !c.At.IsZero() {
+		age := s.now().Sub(c.At).Milliseconds()
+		p50, p99 := milliseconds(c.DurationP50), milliseconds(c.DurationP99)
+		b.Age, b.P50, b.P99 = &age, &p50, &p99
+	}
+	return b
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func (s *Server) readers(head uint64) ([]readerBody, error) {
+	readers := make([]readerBody, 0, len(s.Readers))
+	for _, name := range s.Readers {
+		position, _, err := s.Store.Reader(name) // one that has not begun stands before everything
+		if err != nil {
+			return nil, fmt.Errorf("read reader: %w", err)
+		}
+		b := readerBody{Name: name, Position: position}
+		if position < head {
+			b.Lag = head - position
+		}
+		readers = append(readers, b)
+	}
+	return readers, nil
+}
