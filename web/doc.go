@@ -1,0 +1,6 @@
+// Package web holds the dashboard: static files, embedded, served as they are. There is no build step.
+//
+// static/ has the pages, style and modules; static/vendor/ has the browser libraries, each with name, version, licence
+// and hash in vendor.json, which a test holds the files to. Nothing refers to another host: the server's content
+// security policy would refuse it.
+package web

@@ -1,0 +1,41 @@
+// What is known of records that can't be used. Pure.
+
+const SAMPLES = 20;
+
+// Tally counts dead letters by reason and keeps the newest of them.
+export class Tally {
+  after = 0; // sequence number of the last entry that was read
+  read = 0;
+  reasons = new Map(); // reason -> count
+  samples = []; // newest first
+
+  add(entries) {
+    for (const { seq, at_ms, dead_letter } of entries) {
+      this.after = seq;
+      this.read++;
+      this.reasons.set(dead_letter.reason, (this.reasons.get(dead_letter.reason) ?? 0) + 1);
+      this.samples.unshift({ seq, at_ms, ...dead_letter });
+    }
+    this.samples.length = Math.min(this.samples.length, SAMPLES);
+  }
+}
+
+// preview shows bytes as far as people can read them: as text where they are text, else in hexadecimal.
+export function preview(base64, limit = 160) {
+  const bytes = Uint8Array.from(atob(base64 ?? ""), (c) => c.charCodeAt(0));
+  if (bytes.length === 0) return { text: "empty", kind: "none" };
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, limit * 4));
+    if (!/[\u0000-\u0008\u000e-\u001f\u007f]/.test(text)) {
+      const told = withoutAddresses(text);
+      return { text: told.length > limit ? told.slice(0, limit) + "…" : told, kind: "text" };
+    }
+  } catch {
+    // Not UTF-8, or cut within a character: then bytes say more.
+  }
+  const shown = Array.from(bytes.subarray(0, 32), (b) => b.toString(16).padStart(2, "0")).join(" ");
+  return { text: bytes.length > 32 ? shown + " …" : shown, kind: "bytes" };
+}
+
+// withoutAddresses takes out what the schema calls ipAddress: addresses of visitors are not for show.
+const withoutAddresses = (text) => text.replace(/("ipAddress"\s*:\s*(?:\{\s*"string"\s*:\s*)?")[^"]*/g, "$1…");

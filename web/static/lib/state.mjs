@@ -1,0 +1,183 @@
+import { batch, effect, signal } from "../vendor/signals.mjs";
+import { Board } from "./board.mjs";
+import { timeLeft } from "./freshness.mjs";
+import { LiveClient } from "./live.mjs";
+import * as prefs from "./prefs.mjs";
+import { get, history } from "./rest.mjs";
+import { LiveData } from "./view.mjs";
+
+// The page's data, from the server to signals that the parts read. Two subscriptions on one connection: "tiles" are the
+// metrics with a line, backfilled; "groups" are those that are split, of which only the last windows are needed.
+
+export const metrics = signal(null); // of /metrics, null until answered
+export const view = signal(null); // what LiveData made of the last frame
+export const connection = signal({ state: "connecting", retryAt: 0, problem: null });
+export const pipeline = signal(null); // {body, at}
+export const catchUp = signal(null); // ms left, or null
+export const trouble = signal(null); // why REST does not answer
+export const now = signal(Date.now());
+export const pausedAt = signal(null);
+
+const REFRESH = 30_000; // how often recent points are read again: late events correct them
+const RECENT = 3 * 60_000; // how far back corrections reach, allowed lateness and some more
+const VISIBLE_HZ = 2;
+const HIDDEN_HZ = 0.1;
+
+let live = null; // LiveData
+let numbers = false; // the first numbers are there
+let scheduled = false;
+const filling = new Set(); // metrics whose history is being read
+
+const client = new LiveClient({
+  open: () => new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/live`, "tidemark.v1"),
+  timers: { now: Date.now, set: (f, ms) => setTimeout(f, ms), clear: (timer) => clearTimeout(timer) },
+  random: Math.random,
+  changed,
+});
+
+export function start() {
+  client.start();
+  loadMetrics();
+  pollPipeline();
+  setInterval(() => (now.value = Date.now()), 1000);
+  setInterval(refresh, REFRESH);
+  addEventListener("online", () => client.retryNow());
+  document.addEventListener("visibilitychange", () => {
+    watch();
+    if (!document.hidden) {
+      client.retryNow();
+      pollPipeline();
+    }
+  });
+  effect(() => {
+    prefs.period.value;
+    watch();
+  });
+  effect(() => {
+    prefs.selected.value;
+    prefs.currency.value;
+    prefs.period.value;
+    if (prefs.paused.peek()) prefs.paused.value = false; // to choose is to want to see
+    else publish();
+  });
+  effect(() => {
+    pausedAt.value = prefs.paused.value ? Date.now() : null;
+    if (!prefs.paused.value) publish();
+  });
+}
+
+async function loadMetrics() {
+  try {
+    const answer = await get("/metrics");
+    live = new LiveData(answer.metrics);
+    batch(() => {
+      metrics.value = answer.metrics;
+      trouble.value = null;
+    });
+    watch();
+  } catch (error) {
+    trouble.value = error;
+    setTimeout(loadMetrics, 1000);
+  }
+}
+
+const currentPeriod = () => prefs.PERIODS[prefs.period.peek()];
+
+// watch asks for what the page needs as it is now: first the numbers alone, which the server has at hand, then also the
+// lines, which it has to compute. A hidden page needs little; one that comes back starts anew, so that there is no hole.
+function watch() {
+  if (!live) return;
+  const max_hz = document.hidden ? HIDDEN_HZ : VISIBLE_HZ;
+  const longest = Math.max(0, ...live.tiles.map((m) => m.size_ms));
+  const backfill = `${Math.ceil((2 * currentPeriod() + longest) / 60_000) + 1}m`;
+  if (live.grouped.length > 0) client.watch("groups", { metrics: live.grouped.map((m) => m.name), max_hz });
+  if (live.plain.length === 0) return;
+  client.watch("tiles", { metrics: live.plain.map((m) => m.name), max_hz, ...(numbers && { backfill }) });
+}
+
+function changed(name, op) {
+  if (name === null || op === undefined) {
+    connection.value = { state: client.state, retryAt: client.retryAt, problem: client.problem };
+  }
+  if (name === null || !live) return;
+  if (op === "snapshot" && name === "tiles") {
+    live.takeHistory(client.board("tiles").history);
+    for (const m of live.money) fillMoney(m);
+    if (!numbers) {
+      numbers = true;
+      watch();
+    }
+  }
+  if (!scheduled) {
+    scheduled = true;
+    queueMicrotask(publish);
+  }
+}
+
+const nothing = new Board();
+
+// publish makes the picture that is shown, unless the page stands still.
+function publish() {
+  scheduled = false;
+  const tiles = client.board("tiles") ?? nothing;
+  const groups = client.board("groups") ?? nothing;
+  if (!live || (tiles.seq === null && groups.seq === null && view.peek() === null)) return;
+  for (const hole of live.take(tiles, groups, prefs.currency.peek())) fill(hole);
+  if (tiles.watermark !== null) live.forget(tiles.watermark, currentPeriod());
+  if (prefs.paused.peek() && view.peek() !== null) return;
+  view.value = live.view(tiles, groups, { period: currentPeriod(), selected: prefs.selected.peek() });
+}
+
+// fill reads what a series lacks. While one answer is awaited no other is asked for: what it misses, the next refresh has.
+async function fill({ metric, group, from }) {
+  if (filling.has(metric.name)) return;
+  filling.add(metric.name);
+  try {
+    const to = Date.now() + 60_000;
+    const start = from === null ? to - 2 * currentPeriod() - metric.size_ms - 120_000 : from - metric.size_ms;
+    const answer = await history(metric.name, { from: start, to, group, limit: 1 });
+    if (answer.series.length > 0) live.series(metric.name).fill(answer.series[0].points, answer.step_ms);
+    publish();
+  } catch (error) {
+    if (error.status === undefined) throw error; // ours, not the server's
+  } finally {
+    filling.delete(metric.name);
+  }
+}
+
+function fillMoney(metric) {
+  const group = live.groupOf(metric);
+  if (Object.values(group)[0] !== null) fill({ metric, group, from: null });
+}
+
+// refresh reads the last minutes again. The live channel corrects the last window of a metric only.
+function refresh() {
+  if (!live || document.hidden || client.state !== "open") return;
+  for (const metric of live.tiles) {
+    const last = live.series(metric.name).last;
+    const group = live.groupOf(metric);
+    if (last !== null && !Object.values(group).includes(null)) fill({ metric, group, from: last - RECENT });
+  }
+}
+
+let pollTimer = null;
+
+async function pollPipeline() {
+  clearTimeout(pollTimer);
+  let wait = 2000;
+  try {
+    const body = await get("/pipeline");
+    const look = { body, at: Date.now() };
+    batch(() => {
+      catchUp.value = timeLeft(pipeline.peek(), look);
+      pipeline.value = look;
+      trouble.value = null;
+    });
+  } catch (error) {
+    trouble.value = error;
+    if (error.status === undefined) throw error;
+  }
+  if (document.hidden) wait = 10_000;
+  clearTimeout(pollTimer); // another poll may have begun meanwhile
+  pollTimer = setTimeout(pollPipeline, wait);
+}

@@ -1,0 +1,79 @@
+import { clock, span, text } from "../lib/format.mjs";
+import { html } from "../lib/html.mjs";
+import * as prefs from "../lib/prefs.mjs";
+import { useEffect, useLayoutEffect, useRef, useState } from "../vendor/hooks.mjs";
+import { ChartTable } from "./chart-table.mjs";
+import { makePlot } from "./plot.mjs";
+
+// Chart is a metric over the period, as a figure: a summary in a sentence, the drawing, and the same as a table.
+export function Chart({ chart, past }) {
+  const { metric, currency } = chart;
+  const [asTable, setAsTable] = useState(false);
+  const show = (v) => text(v, metric.unit, { currency });
+  const length = span(chart.period);
+  return html`<figure class="card figure" aria-labelledby="chart-title" data-metric=${metric.name} data-points=${chart.closed.filter((v) => v !== null).length}>
+    <header class="card-head">
+      <h2 id="chart-title">${metric.title}${currency ? `, ${currency}` : ""}</h2>
+      <span class="note">${span(metric.size_ms)} windows</span>
+      <span class="legend"><span><i class="legend-line"></i>closed</span><span><i class="legend-line open"></i>still open</span><span><i class="legend-line before"></i>${length} earlier</span></span>
+      <button class="button quiet" aria-pressed=${asTable} onClick=${() => setAsTable(!asTable)}>${asTable ? "Chart" : "Table"}</button>
+    </header>
+    <figcaption class="hidden">${summary(chart, show)}</figcaption>
+    ${asTable ? html`<${ChartTable} chart=${chart} show=${show} />` : html`<${Drawing} chart=${chart} past=${past} show=${show} />`}
+  </figure>`;
+}
+
+function summary({ metric, closed, times, left, watermark }, show) {
+  const known = closed.filter((v) => v !== null);
+  if (known.length === 0) return `${metric.title}: no closed window in this period yet.`;
+  const last = closed.findLastIndex((v) => v !== null);
+  return `${metric.title} from ${clock(left, { seconds: false })} to ${clock(watermark, { seconds: false })}: ` +
+    `${show(closed[last])} at ${clock(times[last])}, lowest ${show(Math.min(...known))}, highest ${show(Math.max(...known))}.`;
+}
+
+function Drawing({ chart, past, show }) {
+  const box = useRef(null);
+  const plot = useRef(null);
+  const [cursor, setCursor] = useState(null);
+  const [spoken, setSpoken] = useState("");
+
+  useLayoutEffect(() => {
+    plot.current = makePlot(box.current, setCursor);
+    return () => plot.current.destroy();
+  }, []);
+  useLayoutEffect(() => plot.current.show(chart), [chart]);
+  useEffect(() => plot.current.repaint(), [prefs.dark.value, past]);
+
+  const at = cursor === null ? null : reading(chart, cursor.index, show);
+  const step = (event) => {
+    const by = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    const last = chart.times.length - 1;
+    const index = Math.min(last, Math.max(0, (cursor?.index ?? last + 1) + by));
+    plot.current.point(index);
+    const now = reading(chart, index, show);
+    if (now) setSpoken(`${now.time}: ${now.value}${now.open ? ", still open" : ""}${now.before ? `, earlier ${now.before}` : ""}`);
+  };
+  return html`<div class="drawing">
+    <div class="plot" ref=${box} tabindex="0" role="img" aria-label=${summary(chart, show)} onKeyDown=${step}></div>
+    ${at && html`<div class="reading" style=${{ transform: `translateX(${cursor.flip ? `calc(${cursor.x - 12}px - 100%)` : `${cursor.x + 12}px`})` }}>
+      <span class="note">${at.time}</span>
+      <span><i class="legend-line"></i><strong>${at.value}</strong>${at.open ? html` <span class="note">still open</span>` : null}</span>
+      ${at.before && html`<span><i class="legend-line before"></i>${at.before}</span>`}
+    </div>`}
+    <span class="hidden" role="status">${spoken}</span>
+  </div>`;
+}
+
+// reading is what the lines say at one place.
+function reading(chart, index, show) {
+  if (index === null || index >= chart.times.length) return null;
+  const closed = chart.closed[index];
+  const before = chart.before[index];
+  const open = closed === null && chart.open[index] !== null;
+  return {
+    time: clock(chart.times[index]), value: show(open ? chart.open[index] : closed), open,
+    before: before === null ? null : show(before),
+  };
+}

@@ -1,0 +1,68 @@
+import { span, text } from "../lib/format.mjs";
+import { html } from "../lib/html.mjs";
+import * as prefs from "../lib/prefs.mjs";
+import { connection, pipeline, trouble, view } from "../lib/state.mjs";
+import { Chart } from "./chart.mjs";
+import { NothingYet } from "./empty.mjs";
+import { GroupList } from "./lists.mjs";
+import { Spark } from "./spark.mjs";
+import { Tile, Tiles } from "./tiles.mjs";
+
+export function Live() {
+  const v = view.value;
+  if (v === null) return html`<${Waiting} />`;
+  const beside = v.lists.find((list) => list.metric.type === "DEVICE_BREAKDOWN") ?? null;
+  const below = v.lists.filter((list) => list !== beside);
+  const chosen = v.chart?.metric.name;
+  const past = connection.value.state !== "open"; // what is shown is how it was
+  return html`<main class=${past ? "page past" : "page"} data-seq=${v.seq} data-group-seq=${v.groupSeq}>
+    <h1 class="hidden">Live</h1>
+    <${Filters} currencies=${v.currencies} currency=${v.tiles.find((t) => t.currency)?.currency ?? null} />
+    <${Tiles} tiles=${v.tiles} chosen=${chosen} />
+    ${v.watermark === null
+      ? html`<${NothingYet} topic=${pipeline.value?.body.partitions[0]?.topic ?? "events"} />`
+      : html`
+        <div class=${v.beside || beside ? "split" : "split alone"}>
+          ${v.chart && html`<${Chart} chart=${v.chart} past=${past} />`}
+          <div class="aside">
+            ${v.beside && html`<${Beside} tile=${v.beside} pressed=${v.beside.metric.name === chosen} />`}
+            ${beside && html`<${GroupList} list=${beside} rows=${4} />`}
+          </div>
+        </div>
+        <div class="lists">${below.map((list) => html`<${GroupList} key=${list.metric.name} list=${list} />`)}</div>`}
+  </main>`;
+}
+
+// Beside is a tile with room for the aggregates that its value is made from.
+function Beside({ tile, pressed }) {
+  const { metric, row } = tile;
+  const unit = (name) => (/^p\d+$/.test(name) ? metric.unit : "");
+  return html`<section class="card beside" aria-label=${metric.title}>
+    <${Tile} tile=${tile} pressed=${pressed}>
+      <span class="aggregates">${metric.aggregates.map((name) => html`<span><span class="note">${name}</span> ${text(row?.aggregates[name] ?? null, unit(name))}</span>`)}</span>
+    <//>
+  </section>`;
+}
+
+function Filters({ currencies, currency }) {
+  return html`<div class="filters">
+    <div class="segments" role="group" aria-label="Period">
+      ${Object.entries(prefs.PERIODS).map(([name, ms]) => html`<button aria-pressed=${prefs.period.value === name} onClick=${() => (prefs.period.value = name)}>${span(ms)}</button>`)}
+    </div>
+    ${currencies.length > 1 && html`<label class="select"><span class="note">Currency</span>
+      <select value=${currency} onChange=${(event) => (prefs.currency.value = event.target.value)}>
+        ${currencies.map((name) => html`<option value=${name} selected=${name === currency}>${name}</option>`)}
+      </select>
+    </label>`}
+  </div>`;
+}
+
+// Waiting has the shape of the page, so that nothing moves when the first numbers come.
+function Waiting() {
+  return html`<main class="page" aria-busy="true">
+    <h1 class="hidden">Live</h1>
+    <div class="filters"></div>
+    <section class="card tiles" data-columns="6">${Array.from({ length: 6 }, (_, i) => html`<div class="tile" key=${i}><div class="tile-face"><span class="tile-head">${" "}</span><span class="tile-line"><span class="tile-value note">–</span></span><${Spark} values=${[]} /></div></div>`)}</section>
+    <div class="split alone"><section class="card figure">${trouble.value && html`<p class="empty">The server does not answer: ${trouble.value.message}</p>`}</section></div>
+  </main>`;
+}

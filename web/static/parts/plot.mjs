@@ -1,0 +1,122 @@
+import { axis, clock } from "../lib/format.mjs";
+import uPlot from "../vendor/uplot.mjs";
+
+// makePlot draws charts into an element, whose size it follows. Colours come from the style, so that they are right in
+// light and dark. moved(cursor) is told {index, x, flip} where the cursor is, null when it has left.
+export function makePlot(element, moved) {
+  let chart = null;
+  const paint = () => getComputedStyle(element);
+  const colour = (name) => () => paint().getPropertyValue(name).trim();
+
+  const plot = new uPlot(
+    {
+      ...size(element),
+      ms: 1,
+      padding: [12, 0, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, drag: { x: false, y: false, setScale: false }, points: { size: 7, width: 2, stroke: colour("--card"), fill: colour("--sea") } },
+      scales: {
+        x: { time: true, range: () => (chart ? [chart.left, chart.right] : [0, 1]) },
+        y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] },
+      },
+      axes: [
+        {
+          stroke: colour("--muted"), font: "11px Inter, system-ui", size: 28, gap: 8, space: 88,
+          grid: { show: false }, ticks: { show: false }, border: { show: false },
+          values: (_, splits, __, ___, step) => splits.map((t) => clock(t, { seconds: step < 60_000 })),
+        },
+        {
+          stroke: colour("--muted"), font: "11px Inter, system-ui", size: () => (element.clientWidth < 480 ? 44 : 52), gap: 8, space: 56,
+          grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, border: { show: false },
+          incrs: (...args) => steps(chart, ...args),
+          values: (_, splits) => splits.map((v) => (chart && v !== null ? axis(v, chart.metric.unit, { currency: chart.currency }) : "")),
+        },
+      ],
+      series: [
+        {},
+        { stroke: colour("--before"), width: 1.25, dash: [4, 4], points: { show: false } },
+        { stroke: colour("--sea"), fill: colour("--sea-wash"), width: 1.75, points: { show: false } },
+        { stroke: colour("--sea"), width: 1.75, dash: [2, 3], points: { show: false } },
+      ],
+      hooks: {
+        drawClear: [(u) => chart && drawOpen(u, chart.watermark, paint())],
+        setCursor: [(u) => moved(place(u))],
+      },
+    },
+    [[], [], [], []],
+    element,
+  );
+  const watcher = new ResizeObserver(() => plot.setSize(size(element)));
+  watcher.observe(element);
+  document.fonts.ready.then(() => plot.redraw(false, true));
+
+  return {
+    show(next) {
+      chart = next;
+      plot.setData([next.times, next.before, next.closed, next.open]);
+    },
+    point(index) {
+      plot.setCursor({ left: plot.valToPos(chart.times[index], "x"), top: 0 });
+    },
+    repaint: () => plot.redraw(false, true),
+    destroy() {
+      watcher.disconnect();
+      plot.destroy();
+    },
+  };
+}
+
+const size = (element) => ({ width: element.clientWidth || 320, height: element.clientHeight || 240 });
+
+function place(u) {
+  const { idx, left } = u.cursor;
+  if (idx == null || left == null || left < 0) return null;
+  const x = u.bbox.left / devicePixelRatio + left;
+  return { index: idx, x, flip: left > u.bbox.width / devicePixelRatio / 2 };
+}
+
+const clean = [1, 2, 2.5, 5];
+const ofTime = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400];
+
+// steps are the distances that grid lines may have: seconds count in sixties.
+function steps(chart) {
+  if (chart?.metric.unit === "s") return ofTime;
+  const list = [];
+  for (let e = -9; e <= 15; e++) for (const c of clean) list.push(c * 10 ** e);
+  return list;
+}
+
+// drawOpen hatches what lies right of the watermark, and marks it: windows that end there can still change.
+function drawOpen(u, watermark, style) {
+  const ratio = devicePixelRatio;
+  const { left, top, width, height } = u.bbox;
+  const x = Math.max(left, Math.min(left + width, Math.round(u.valToPos(watermark + 1, "x", true))));
+  const ctx = u.ctx;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(x, top, left + width - x, height);
+  ctx.clip();
+  ctx.strokeStyle = style.getPropertyValue("--hatch").trim();
+  ctx.lineWidth = ratio;
+  ctx.setLineDash([]);
+  ctx.beginPath();
+  for (let d = x - height; d < left + width; d += 6 * ratio) {
+    ctx.moveTo(d, top + height);
+    ctx.lineTo(d + height, top);
+  }
+  ctx.stroke();
+  ctx.restore();
+  ctx.save();
+  ctx.strokeStyle = ctx.fillStyle = style.getPropertyValue("--muted").trim();
+  ctx.lineWidth = ratio;
+  ctx.setLineDash([2 * ratio, 3 * ratio]);
+  ctx.beginPath();
+  ctx.moveTo(x + ratio / 2, top - 8 * ratio);
+  ctx.lineTo(x + ratio / 2, top + height);
+  ctx.stroke();
+  ctx.font = `${11 * ratio}px Inter, system-ui`;
+  ctx.textAlign = "right";
+  ctx.textBaseline = "top";
+  ctx.fillText("watermark", x - 6 * ratio, top - 8 * ratio);
+  ctx.restore();
+}

@@ -1,0 +1,275 @@
+// The dashboard in a real Chromium: node dashboard.mjs BINARY [--screenshots DIR]
+//
+// A server with stopped traffic is compared with REST in every look; one with definitions that close fast gets hostile
+// text; and with --screenshots a demo is photographed at the end. The last line is "N passed, M failed".
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import assert from "node:assert/strict";
+import * as format from "../static/lib/format.mjs";
+import { looks, openBrowser } from "./browser.mjs";
+import * as hostile from "./hostile.mjs";
+import { Server, until } from "./server.mjs";
+
+const EVENTS = 400_000;
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { screenshots: { type: "string" } } });
+const [binary] = positionals;
+if (!binary) {
+  console.error("usage: node dashboard.mjs BINARY [--screenshots DIR]");
+  process.exit(2);
+}
+
+let passed = 0;
+let failed = 0;
+
+async function check(name, run) {
+  try {
+    await run();
+    passed++;
+    console.log(`ok      ${name}`);
+  } catch (error) {
+    failed++;
+    console.log(`FAILED  ${name}\n        ${error.stack.replaceAll("\n", "\n        ")}`);
+  }
+}
+
+// settled waits until the page shows numbers.
+const settled = (page) => page.waitForFunction(() => document.querySelector("main[data-seq] .tile-face[data-window]") && document.querySelector("figure[data-points] canvas"));
+
+const browser = await openBrowser();
+try {
+  await hostileText();
+  await numbers();
+  if (options.screenshots) await screenshots(options.screenshots);
+} finally {
+  await browser.close();
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed > 0 ? 1 : 0;
+
+// numbers compares the page with REST while nothing moves.
+async function numbers() {
+  const server = await Server.make(binary, "serve");
+  try {
+    server.simulate(EVENTS);
+    await server.caughtUp(EVENTS);
+    for (const look of looks) {
+      const page = await browser.open(server.url, look);
+      await settled(page);
+      await check(`${look.name}: tiles, lists and charts show what REST says`, () => sameAsREST(server, page));
+      await check(`${look.name}: the live page fits and is accessible`, () => fits(page));
+      await check(`${look.name}: every page is reached by key, and the pipeline page fits and is accessible`, async () => {
+        await page.keyboard.press("2");
+        await page.waitForSelector("table.partitions tbody tr:nth-child(12)");
+        await fits(page);
+        await page.keyboard.press("1");
+        await settled(page);
+      });
+      await check(`${look.name}: no error, no request to elsewhere`, () => assert.deepEqual(page.faults, []));
+      await page.close();
+    }
+    const page = await browser.open(server.url);
+    await settled(page);
+    await check("everything together is under 150 kB, and nothing jumps", () => light(page));
+    await check("the keyboard: theme, pause, help, chart", () => keyboard(page));
+    await check("any tile can be put into the main chart, and shown as a table", () => mainChart(server, page));
+    await check("a restarted server is found again", () => restart(server, page));
+    await page.close();
+  } finally {
+    await server.remove();
+  }
+}
+
+// sameAsREST compares at one sequence number and one watermark: it asks again when something has closed in between.
+async function sameAsREST(server, page, points = 60) {
+  const { metrics } = await server.get("/metrics");
+  let difference = null;
+  await until("page and REST are at the same windows", async () => {
+    const shown = await page.evaluate(() => ({
+      seq: Number(document.querySelector("main").dataset.seq),
+      tiles: [...document.querySelectorAll(".tile-face")].map((e) => ({
+        metric: e.dataset.metric, end: Number(e.dataset.window), currency: e.querySelector(".tile-currency")?.textContent.split(" ")[0] ?? null,
+        value: [".sign", ".number", ".unit"].map((s) => e.querySelector(s)?.textContent ?? "").join("|"),
+      })),
+      lists: [...document.querySelectorAll(".list")].map((e) => ({
+        metric: e.dataset.metric, end: Number(e.dataset.window),
+        rows: [...e.querySelectorAll("li")].map((li) => [li.querySelector(".row-name").dataset.group, li.querySelector(".row-value").textContent]),
+      })),
+      points: Number(document.querySelector("figure").dataset.points),
+      sparks: [...document.querySelectorAll(".tile .spark-line")].map((e) => e.getAttribute("d").length),
+    }));
+    const latest = new Map();
+    for (const one of [...shown.tiles, ...shown.lists]) latest.set(one.metric, await server.get(`/metrics/${one.metric}/latest`));
+    difference = compare(metrics, latest, shown) ?? (shown.points < points ? `the chart has ${shown.points} points` : null);
+    return difference === null;
+  }, 20_000).catch((error) => assert.fail(`${error.message}\n${difference}`));
+}
+
+// compare says where the page differs from REST, or null. What the page shows is read back, not recomputed.
+function compare(metrics, latest, shown) {
+  if (shown.tiles.length !== 7 || shown.lists.length !== 4) return `there are ${shown.tiles.length} tiles and ${shown.lists.length} lists`;
+  for (const tile of shown.tiles) {
+    const metric = metrics.find((m) => m.name === tile.metric);
+    const rest = latest.get(tile.metric);
+    if (rest.seq !== shown.seq) return `REST is at ${rest.seq}, the page at ${shown.seq}`;
+    const key = metric.group_by[0];
+    const row = rest.final.find((r) => !key || r.group[key] === tile.currency);
+    const { sign, number, unit } = format.value(row?.value ?? null, metric.unit, { currency: tile.currency, estimate: metric.estimate });
+    const want = `${row?.window_end_ms} ${sign}|${number}|${unit.length <= 3 ? unit : ""}`;
+    if (`${tile.end} ${tile.value}` !== want) return `${tile.metric} shows ${tile.end} ${tile.value}, REST has ${want}`;
+    if (number === format.NONE) return `${tile.metric} has no value`;
+  }
+  for (const list of shown.lists) {
+    const metric = metrics.find((m) => m.name === list.metric);
+    const key = metric.group_by[0];
+    const rows = latest.get(list.metric).final
+      .filter((r) => r.group[key] !== "(other)")
+      .sort((a, b) => b.value - a.value || (a.group[key] < b.group[key] ? -1 : 1))
+      .slice(0, list.rows.length)
+      .map((r) => [r.group[key], format.value(r.value, metric.unit).number]);
+    if (list.rows.length === 0) return `${list.metric} has no rows`;
+    if (JSON.stringify(rows) !== JSON.stringify(list.rows)) return `${list.metric} shows ${JSON.stringify(list.rows)}, REST has ${JSON.stringify(rows)}`;
+  }
+  if (shown.sparks.some((length) => length === 0)) return `sparklines have lengths ${shown.sparks}`;
+  return null;
+}
+
+async function fits(page) {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.equal(over, 0, "the page is wider than the window");
+  await page.evaluate(axe); // not as a script tag: the page's policy forbids those
+  const violations = await page.evaluate(async () => {
+    const { violations } = await globalThis.axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "best-practice"] });
+    return violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html.slice(0, 160)} ${n.any[0]?.message ?? ""}`));
+  });
+  assert.deepEqual(violations, []);
+}
+
+async function light(page) {
+  const { bytes, shift } = await page.evaluate(async () => ({
+    bytes: performance.getEntriesByType("resource").concat(performance.getEntriesByType("navigation"))
+      .filter((e) => !e.name.includes("/api/")).reduce((sum, e) => sum + e.encodedBodySize, 0),
+    shift: await new Promise((resolve) => {
+      new PerformanceObserver((list) => resolve(list.getEntries().reduce((sum, e) => sum + e.value, 0))).observe({ type: "layout-shift", buffered: true });
+      setTimeout(() => resolve(0), 500);
+    }),
+  }));
+  console.log(`        ${Math.round(bytes / 1000)} kB as sent, layout shift ${shift.toFixed(3)}`);
+  assert.ok(bytes > 50_000 && bytes < 150_000, `${bytes} bytes`);
+  assert.ok(shift < 0.05, `layout shift ${shift}`);
+}
+
+async function keyboard(page) {
+  const theme = () => page.evaluate(() => document.documentElement.dataset.theme ?? null);
+  await page.keyboard.press("t");
+  assert.equal(await theme(), "dark");
+  await page.reload();
+  await settled(page);
+  assert.equal(await theme(), "dark", "the theme is remembered");
+  await page.keyboard.press("t");
+  assert.equal(await theme(), null);
+  await page.keyboard.press("Space");
+  await page.waitForFunction(() => document.querySelector(".freshness strong").textContent === "Paused");
+  await page.keyboard.press("Space");
+  await page.waitForFunction(() => document.querySelector(".freshness strong").textContent !== "Paused");
+  await page.keyboard.press("Space");
+  await page.click('.tile-face[data-metric="active_users"]');
+  await page.waitForSelector('figure[data-metric="active_users"]');
+  assert.notEqual(await page.textContent(".freshness strong"), "Paused", "to choose is to want to see");
+  await page.focus("body");
+  await page.keyboard.press("?");
+  assert.ok(await page.isVisible("dialog.help"));
+  await page.keyboard.press("Escape");
+  await page.focus(".plot");
+  await page.keyboard.press("ArrowLeft");
+  await page.keyboard.press("ArrowLeft");
+  await page.waitForSelector(".reading");
+}
+
+async function mainChart(server, page) {
+  await page.click('.tile-face[data-metric="bounce_rate"]');
+  await page.waitForSelector('figure[data-metric="bounce_rate"]');
+  assert.match(page.url(), /metric=bounce_rate/);
+  await page.click("figure .button.quiet");
+  const cells = await page.$$eval(".table-box tbody tr", (rows) => rows.map((r) => r.cells[1].textContent).filter((t) => t !== "–"));
+  const { final } = await server.get("/metrics/bounce_rate/latest");
+  assert.ok(cells.includes(format.text(final[0].value, "ratio")), `${cells} has ${final[0].value}`);
+  await page.click("figure .button.quiet");
+}
+
+async function restart(server, page) {
+  await server.stop();
+  await page.waitForFunction(() => document.querySelector(".freshness strong").textContent === "Disconnected");
+  assert.ok(await page.$(".tile-face[data-window]"), "the last values stay");
+  await server.start();
+  await page.waitForFunction(() => !["Disconnected", "Connecting"].includes(document.querySelector(".freshness strong").textContent), null, { timeout: 30_000 });
+  await sameAsREST(server, page, 3); // of the metric with a point a minute
+}
+
+// hostileText sends markup through every field that the page shows.
+async function hostileText() {
+  const definitions = join(tmpdir(), `tidemark-hostile-${process.pid}.yaml`);
+  writeFileSync(definitions, hostile.definitions);
+  const server = await Server.make(binary, "serve", ["--definitions", definitions]);
+  const page = await browser.open(server.url);
+  try {
+    await check("before the first event the page says so, with a line to try", async () => {
+      await page.waitForSelector(".nothing");
+      assert.match(await page.textContent(".nothing"), /Nothing has arrived on events yet.*tidemark simulate/s);
+      assert.deepEqual(await page.$$eval(".tile .number", (all) => [...new Set(all.map((e) => e.textContent))]), ["–"]);
+    });
+    await check("markup in events and definitions is shown as text", async () => {
+      server.write(hostile.events());
+      await page.waitForFunction(() => document.querySelectorAll('.list[data-metric="top_pages"] li').length >= 3, null, { timeout: 45_000 });
+      const groups = await page.$$eval('.list[data-metric="top_pages"] .row-name', (all) => all.map((e) => e.textContent));
+      for (const url of hostile.urls) assert.ok(groups.includes(url), `${JSON.stringify(groups)} has ${url}`);
+      const countries = await page.$$eval('.list[data-metric="geographic_distribution"] .row-name', (all) => all.map((e) => e.textContent));
+      assert.ok(countries.includes(hostile.script));
+      assert.equal(await page.textContent('.list[data-metric="top_pages"] h2'), hostile.script);
+      assert.equal(await page.$$eval("li a", (all) => all.length), 0, "event text is no link");
+      const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.equal(over, 0, "a long address must not widen the page");
+    });
+    await check("dead letters are shown as text, without addresses of visitors", async () => {
+      await page.keyboard.press("2");
+      await page.waitForSelector("table.letters tbody tr");
+      const value = await page.textContent("table.letters tbody tr .value");
+      assert.ok(value.includes("<script>") && !value.includes("203.0.113.9"), value);
+    });
+    await check("nothing of that has run", async () => {
+      assert.equal(await page.evaluate(() => globalThis.owned), undefined);
+      assert.equal(await page.$$eval("#app script, #app img, #app svg[onload]", (all) => all.length), 0);
+      assert.deepEqual(page.faults, []);
+    });
+  } finally {
+    await page.close();
+    await server.remove();
+    rmSync(definitions);
+  }
+}
+
+async function screenshots(dir) {
+  mkdirSync(dir, { recursive: true });
+  const server = await Server.make(binary, "demo");
+  try {
+    await until("the demo has written its past", async () => {
+      const p = await server.get("/pipeline");
+      return p.watermark_ms > Date.now() - 10_000 && p.verdict === "Healthy";
+    });
+    for (const look of looks) {
+      for (const name of ["live", "pipeline"]) {
+        const page = await browser.open(`${server.url}/#${name}`, look);
+        await page.waitForSelector(name === "live" ? "figure[data-points] canvas" : "table.partitions tbody tr:nth-child(12)");
+        await page.waitForFunction(() => document.querySelector(".freshness strong")?.textContent === "Live");
+        if (name === "live") await page.waitForFunction(() => [...document.querySelectorAll(".tile .spark-line")].every((e) => e.getAttribute("d") !== ""));
+        await page.screenshot({ path: join(dir, `${name}-${look.name}.png`) });
+        await page.close();
+      }
+    }
+  } finally {
+    await server.remove();
+  }
+}

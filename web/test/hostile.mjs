@@ -1,0 +1,46 @@
+// Text that must stay text.
+
+export const script = "<script>globalThis.owned = 1</script>";
+
+export const urls = [
+  "<img src=x onerror=\"globalThis.owned = 1\">",
+  "javascript:globalThis.owned = 1",
+  "/" + "a-very-long-path/".repeat(40),
+];
+
+// definitions close windows seconds after the last event. The title is as hostile as the events.
+export const definitions = `
+version: 1
+source: {idle_timeout: 1s, close_when_idle: 1s}
+metrics:
+  - name: top_pages
+    type: TOP_PAGES
+    title: "${script}"
+    description: "${script}"
+    window: {size: 5s}
+    group_by: {url: pageViewData.url}
+    aggregates: {views: {count: 'eventType == "PAGE_VIEW"'}}
+    unit: views
+  - name: geographic_distribution
+    type: GEOGRAPHIC_DISTRIBUTION
+    title: Geographic distribution
+    window: {size: 5s}
+    group_by: {country: sessionData.country}
+    aggregates: {starts: {count: 'eventType == "SESSION_START"'}}
+    unit: sessions
+`;
+
+export function events() {
+  const at = Date.now();
+  const common = (i) => ({ eventId: `e${i}`, timestamp: at, sessionId: `s${i % 5}`, metadata: { source: "web" } });
+  const lines = [];
+  for (let i = 0; i < 30; i++) {
+    lines.push({ ...common(i), eventType: "PAGE_VIEW", pageViewData: { url: urls[i % urls.length], title: script } });
+    lines.push({
+      ...common(100 + i), eventType: "SESSION_START",
+      sessionData: { userAgent: script, ipAddress: "203.0.113.9", country: script, deviceType: "DESKTOP" },
+    });
+    lines.push({ ...common(200 + i), eventType: "CONVERSION", conversionData: { conversionType: "PURCHASE", value: 5, currency: script } });
+  }
+  return [...lines.map((line) => JSON.stringify(line)), `{"eventId": "${script}", "ipAddress": "203.0.113.9", "timestamp": }`];
+}

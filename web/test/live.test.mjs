@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LiveClient } from "../static/lib/live.mjs";
+
+// A harness plays the server and the clock.
+function harness() {
+  const h = { sockets: [], time: 0, timers: new Map(), nextTimer: 1, changes: [] };
+  h.client = new LiveClient({
+    open() {
+      const socket = { sent: [], closed: false, send: (m) => socket.sent.push(JSON.parse(m)), close: () => (socket.closed = true) };
+      h.sockets.push(socket);
+      return socket;
+    },
+    timers: {
+      now: () => h.time,
+      set(run, ms) {
+        h.timers.set(h.nextTimer, { run, at: h.time + ms });
+        return h.nextTimer++;
+      },
+      clear: (id) => h.timers.delete(id),
+    },
+    random: () => 0.5,
+    changed: (name, op) => h.changes.push(op ?? name ?? "state"),
+  });
+  h.socket = () => h.sockets.at(-1);
+  h.says = (frame) => h.socket().onmessage({ data: JSON.stringify(frame) });
+  h.welcome = () => h.says({ op: "welcome", epoch: "e", ping_ms: 20_000 });
+  h.asked = (op) => h.socket().sent.filter((m) => m.op === op);
+  h.sub = () => h.asked("subscribe").at(-1).sub;
+  h.wait = (ms) => {
+    h.time += ms;
+    for (const [id, timer] of [...h.timers]) if (timer.at <= h.time && h.timers.delete(id)) timer.run();
+  };
+  return h;
+}
+
+const row = (key, value, kind = "final") => ({ key, metric: "m", group: {}, window_start_ms: 0, window_end_ms: 5, kind, value });
+const values = (h) => [...h.client.board("a").rows.values()].map((r) => r.value);
+
+function subscribed() {
+  const h = harness();
+  h.client.watch("a", { metrics: ["m"], backfill: "15m", max_hz: 2 });
+  h.client.start();
+  h.welcome();
+  h.says({ op: "snapshot", sub: h.sub(), seq: 10, watermark_ms: 100, rows: [row("k1", 1), row("k2", 2)] });
+  return h;
+}
+
+test("a subscription is asked for after the welcome, and its snapshot is what the server holds", () => {
+  const h = subscribed();
+  assert.deepEqual(h.asked("subscribe"), [{ op: "subscribe", sub: "a.1", channel: "metrics", metrics: ["m"], backfill: "15m", max_hz: 2 }]);
+  assert.deepEqual(values(h), [1, 2]);
+  assert.equal(h.client.board("a").seq, 10);
+  assert.ok(h.client.fresh("a"));
+});
+
+test("deltas change, add and remove rows", () => {
+  const h = subscribed();
+  h.says({ op: "delta", sub: "a.1", from: 10, seq: 12, watermark_ms: 200, rows: [row("k1", 9), row("k3", 3)], removed: ["k2"] });
+  assert.deepEqual(values(h), [9, 3]);
+  assert.equal(h.client.board("a").watermark, 200);
+});
+
+test("a delta that does not continue is not applied: a new snapshot is asked for, and late frames are dropped", () => {
+  const h = subscribed();
+  h.says({ op: "delta", sub: "a.1", from: 11, seq: 12, watermark_ms: 200, rows: [row("k1", 9)] });
+  assert.deepEqual(values(h), [1, 2]);
+  assert.equal(h.client.fresh("a"), false);
+  assert.deepEqual(h.asked("unsubscribe"), [{ op: "unsubscribe", sub: "a.1" }]);
+  assert.equal(h.sub(), "a.2");
+  h.says({ op: "delta", sub: "a.1", from: 10, seq: 13, watermark_ms: 300, rows: [row("k1", 7)] });
+  assert.deepEqual(values(h), [1, 2]);
+  h.says({ op: "snapshot", sub: "a.2", seq: 13, watermark_ms: 300, rows: [row("k1", 8)] });
+  assert.deepEqual(values(h), [8]);
+});
+
+test("after a reset the rows stay until the snapshot", () => {
+  const h = subscribed();
+  h.says({ op: "reset", sub: "a.1", reason: "slow" });
+  assert.deepEqual(values(h), [1, 2]);
+  assert.equal(h.client.fresh("a"), false);
+  h.says({ op: "snapshot", sub: "a.1", seq: 3, watermark_ms: 100, rows: [] });
+  assert.deepEqual(values(h), []);
+  assert.ok(h.client.fresh("a"));
+});
+
+test("a ping is answered", () => {
+  const h = subscribed();
+  h.says({ op: "ping", t_ms: 77 });
+  assert.deepEqual(h.asked("pong"), [{ op: "pong", t_ms: 77 }]);
+});
+
+test("unknown frames are ignored", () => {
+  const h = subscribed();
+  h.says({ op: "weather", sub: "a.1" });
+  assert.deepEqual(values(h), [1, 2]);
+});
+
+test("a lost connection is tried again, later each time, and then everything is asked for anew", () => {
+  const h = subscribed();
+  const waits = [];
+  for (let i = 0; i < 7; i++) {
+    h.socket().onclose({ code: 1006 });
+    assert.equal(h.client.state, "waiting");
+    waits.push(h.client.retryAt - h.time);
+    h.wait(waits.at(-1));
+    assert.equal(h.client.state, "connecting");
+  }
+  assert.deepEqual(waits, [500, 1000, 2000, 4000, 8000, 15_000, 15_000]);
+  assert.deepEqual(values(h), [1, 2], "the last values stay");
+  h.welcome();
+  assert.equal(h.asked("subscribe").length, 1);
+});
+
+test("goodbye says when to come back", () => {
+  const h = subscribed();
+  h.says({ op: "goodbye", code: 4101, retry_after_ms: 1500 });
+  h.socket().onclose({ code: 4101 });
+  assert.equal(h.client.retryAt, 1500);
+});
+
+test("a connection that has gone silent is given up", () => {
+  const h = subscribed();
+  const old = h.socket();
+  h.wait(50_000);
+  assert.equal(h.client.state, "waiting");
+  assert.ok(old.closed);
+  old.onmessage({ data: JSON.stringify({ op: "snapshot", sub: "a.1", seq: 99, rows: [] }) });
+  assert.deepEqual(values(h), [1, 2], "a socket that was given up says nothing any more");
+});
+
+test("who may not come does not try again", () => {
+  const h = subscribed();
+  h.socket().onclose({ code: 4401 });
+  assert.equal(h.client.state, "stopped");
+  h.wait(60_000);
+  assert.equal(h.sockets.length, 1);
+});
+
+test("a refused subscription is asked for again after a while", () => {
+  const h = subscribed();
+  h.says({ op: "error", sub: "a.1", problem: { title: "Busy", status: 503 } });
+  assert.equal(h.client.problem.title, "Busy");
+  assert.equal(h.asked("subscribe").length, 1);
+  h.wait(5000);
+  assert.equal(h.asked("subscribe").length, 2);
+});
+
+test("watching something else leaves the old subscription", () => {
+  const h = subscribed();
+  h.client.watch("a", { metrics: ["m"], max_hz: 0.1 });
+  assert.deepEqual(h.asked("unsubscribe"), [{ op: "unsubscribe", sub: "a.1" }]);
+  assert.equal(h.asked("subscribe").at(-1).max_hz, 0.1);
+  assert.deepEqual(values(h), [1, 2]);
+});
+
+// Random histories: whatever is sent, a client that follows holds what the server held.
+test("a client that applies frames in order holds what the server held", () => {
+  let state = 12345;
+  const random = (n) => (state = (state * 1103515245 + 12345) % 2147483648) % n;
+  for (let round = 0; round < 50; round++) {
+    const h = subscribed();
+    const server = new Map([["k1", 1], ["k2", 2]]);
+    let seq = 10;
+    for (let i = 0; i < 40; i++) {
+      const rows = [];
+      const removed = [];
+      for (let n = random(4); n > 0; n--) {
+        const key = "k" + random(9);
+        if (removed.includes(key) || rows.some((r) => r.key === key)) continue;
+        if (random(3) === 0) {
+          if (server.delete(key)) removed.push(key);
+        } else {
+          server.set(key, i);
+          rows.push(row(key, i));
+        }
+      }
+      const from = seq;
+      seq += random(2);
+      if (random(10) > 0) {
+        h.says({ op: "delta", sub: h.sub(), from, seq, watermark_ms: i, rows, removed });
+      } else {
+        h.says({ op: "reset", sub: h.sub(), reason: "slow" });
+        h.says({ op: "snapshot", sub: h.sub(), seq, watermark_ms: i, rows: [...server].map(([k, v]) => row(k, v)) });
+      }
+      const held = new Map([...h.client.board("a").rows].map(([k, r]) => [k, r.value]));
+      assert.deepEqual(new Map([...held].sort()), new Map([...server].sort()));
+    }
+  }
+});

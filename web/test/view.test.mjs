@@ -1,0 +1,172 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Board } from "../static/lib/board.mjs";
+import { arrange, pickCurrency, ranked, sense } from "../static/lib/catalogue.mjs";
+import { freshness, timeLeft, verdictTone } from "../static/lib/freshness.mjs";
+import { preview, Tally } from "../static/lib/letters.mjs";
+import { chartLines, Series } from "../static/lib/series.mjs";
+import { LiveData } from "../static/lib/view.mjs";
+
+const metric = (name, more = {}) => ({
+  name, type: "CUSTOM_METRIC", title: name, description: "", unit: "1/s", kind: "tumbling", size_ms: 5000, slide_ms: 5000,
+  group_by: [], aggregates: [], formula: "x", estimate: false, relative_error: 0, ...more,
+});
+const row = (name, end, value, { kind = "final", group = {}, count = 1, size = 5000 } = {}) => ({
+  key: `${name}:${end}:${JSON.stringify(group)}`, metric: name, group, window_start_ms: end - size, window_end_ms: end, kind, value, count, aggregates: {},
+});
+
+function board(watermark, rows, history = []) {
+  const b = new Board();
+  b.apply({ op: "snapshot", seq: 1, watermark_ms: watermark, rows, history });
+  return b;
+}
+
+test("metrics find their places by type and by how they are split", () => {
+  const places = arrange([
+    metric("load", { unit: "ms" }),
+    metric("extra"),
+    metric("bounce", { type: "BOUNCE_RATE", unit: "ratio" }),
+    metric("views", { type: "PAGE_VIEWS_PER_SECOND" }),
+    metric("revenue", { type: "REVENUE_PER_USER", unit: "money/visitor", group_by: ["currency"] }),
+    metric("pages", { type: "TOP_PAGES", unit: "views", group_by: ["url"] }),
+    metric("events", { group_by: ["event_type"] }),
+    metric("both", { group_by: ["a", "b"] }),
+  ]);
+  assert.deepEqual(places.tiles.map((m) => m.name), ["views", "bounce", "revenue", "extra"]);
+  assert.equal(places.beside.name, "load");
+  assert.deepEqual(places.lists.map((m) => m.name), ["pages", "events"]);
+});
+
+test("what is good is known of the types of the contract, and of times", () => {
+  assert.equal(sense(metric("b", { type: "BOUNCE_RATE" })), "lower");
+  assert.equal(sense(metric("l", { unit: "ms" })), "lower");
+  assert.equal(sense(metric("c", { type: "CONVERSION_RATE" })), "higher");
+  assert.equal(sense(metric("x")), "neutral");
+});
+
+test("the currency is the one asked for, else the one shown, else the one with the most conversions", () => {
+  const rows = [["(none)", 99], ["EUR", 5], ["USD", 7]].map(([currency, count]) => row("r", 5000, 1, { group: { currency }, count }));
+  assert.equal(pickCurrency(rows, "currency", null, null), "USD");
+  assert.equal(pickCurrency(rows, "currency", null, "EUR"), "EUR");
+  assert.equal(pickCurrency(rows, "currency", "JPY", "EUR"), "JPY");
+  assert.equal(pickCurrency([], "currency", null, "EUR"), "EUR");
+  assert.equal(pickCurrency([], "currency", null, null), null);
+});
+
+test("a ranking has shares of the whole window, and sums up the rest", () => {
+  const pages = metric("pages", { unit: "views", group_by: ["url"] });
+  const rows = [["/b", 20], ["/a", 20], ["(other)", 40], ["/c", 15], ["/d", 5]].map(([url, v]) => row("pages", 60_000, v, { group: { url } }));
+  const list = ranked(pages, rows, 2);
+  assert.deepEqual(list.items, [{ group: "/a", value: 20 }, { group: "/b", value: 20 }]);
+  assert.deepEqual(list.rest, { groups: 2, folded: true, value: 60 });
+  assert.equal(list.total, 100);
+  assert.deepEqual(ranked({ ...pages, unit: "ratio" }, rows, 2).rest, { groups: 2, folded: true, value: null });
+  assert.deepEqual(ranked(pages, [], 2), { items: [], rest: null, total: 0, start: null, end: null });
+});
+
+test("a board's finals are those of the newest closed window", () => {
+  const b = board(60_000, [row("p", 30_000, 1, { group: { url: "old" } }), row("p", 60_000, 2, { group: { url: "new" } }), row("p", 65_000, 3, { kind: "provisional" })]);
+  assert.deepEqual(b.finals("p").map((r) => r.group.url), ["new"]);
+  assert.deepEqual(b.open("p").map((r) => r.value), [3]);
+  assert.deepEqual(b.finals("q"), []);
+});
+
+test("a series knows its holes, and its exact means", () => {
+  const s = new Series(5000, 5000);
+  s.fill([[0, 1], [5000, 3]], 5000);
+  assert.equal(s.last, 10_000);
+  assert.equal(s.add(row("m", 15_000, 5)), null);
+  assert.equal(s.add(row("m", 30_000, 7)), 15_000);
+  assert.equal(s.mean(0, 15_000), 3);
+  assert.equal(s.mean(0, 30_000), null);
+  assert.deepEqual(s.line(8000, 30_000), { times: [10_000, 15_000, 20_000, 25_000, 30_000], values: [3, 5, null, null, 7] });
+  s.forget(15_000);
+  assert.equal(s.first, 15_000);
+});
+
+test("chart lines: closed up to the watermark, open beyond it, and the comparison shifted", () => {
+  const s = new Series(5000, 5000);
+  for (let end = 5000; end <= 60_000; end += 5000) s.add(row("m", end, end / 1000));
+  const lines = chartLines(s, [row("m", 65_000, 2, { kind: "provisional" })], { period: 30_000, watermark: 61_000 });
+  assert.deepEqual(lines.times, [35_000, 40_000, 45_000, 50_000, 55_000, 60_000, 65_000]);
+  assert.deepEqual(lines.closed, [35, 40, 45, 50, 55, 60, null]);
+  assert.deepEqual(lines.open, [null, null, null, null, null, 60, 2]);
+  assert.deepEqual(lines.before, [5, 10, 15, 20, 25, 30, 35]);
+  assert.ok(lines.right > 61_000);
+});
+
+test("a view has a tile's last closed value, and no number where there is none", () => {
+  const revenue = metric("revenue", { type: "REVENUE_PER_USER", unit: "money/visitor", group_by: ["currency"] });
+  const data = new LiveData([metric("views", { type: "PAGE_VIEWS_PER_SECOND" }), revenue]);
+  const tiles = board(11_000, [row("views", 10_000, 4), row("views", 15_000, 9, { kind: "provisional" })]);
+  const groups = board(11_000, []);
+  assert.deepEqual(data.take(tiles, groups, null), []);
+  const v = data.view(tiles, groups, { period: 900_000, selected: null });
+  assert.deepEqual(v.tiles.map((t) => [t.metric.name, t.value, t.change]), [["views", 4, null], ["revenue", null, null]]);
+  assert.equal(v.chart.metric.name, "views");
+
+  const paid = board(11_000, [row("revenue", 10_000, 2, { group: { currency: "EUR" } })]);
+  assert.deepEqual(data.take(tiles, paid, null).map((h) => [h.group, h.from]), [[{ currency: "EUR" }, null]]);
+  assert.deepEqual(data.view(tiles, paid, { period: 900_000, selected: "revenue" }).tiles[1].value, 2);
+  assert.equal(data.view(tiles, paid, { period: 900_000, selected: "revenue" }).chart.currency, "EUR");
+});
+
+test("a short rate is compared by the minute, and only with a whole one", () => {
+  const data = new LiveData([metric("views", { type: "PAGE_VIEWS_PER_SECOND" })]);
+  const points = [];
+  for (let start = 0; start < 1_000_000; start += 5000) points.push([start, start < 500_000 ? 100 : 110]);
+  data.takeHistory([{ metric: "views", step_ms: 5000, points }]);
+  const tiles = board(1_000_000, [row("views", 1_000_000, 150)]);
+  data.take(tiles, new Board(), null);
+  const [tile] = data.view(tiles, new Board(), { period: 900_000, selected: null }).tiles;
+  assert.equal(tile.before, 100);
+  assert.equal(tile.change.direction, "up");
+  assert.equal(tile.change.sense, "better");
+  assert.equal(data.view(tiles, new Board(), { period: 3_600_000, selected: null }).tiles[0].change, null);
+});
+
+test("how fresh the page is", () => {
+  const open = { state: "open", retryAt: 0, problem: null };
+  const partition = { lag: 0, idle: false };
+  const running = { state: "running", verdict: "Healthy", partitions: [partition] };
+  const base = { connection: open, pipeline: running, watermark: 95_000, now: 100_000, pausedAt: null };
+  const say = (more) => {
+    const { tone, title, detail } = freshness({ ...base, ...more });
+    return `${tone}: ${title}, ${detail}`;
+  };
+  assert.equal(say({}), "live: Live, closed up to 5 s ago");
+  assert.equal(say({ now: 40_000, ahead: 60_000 }), "live: Live, closed up to 5 s ago");
+  assert.equal(say({ watermark: null }), "still: Waiting, no events yet");
+  assert.equal(say({ pipeline: null }), "live: Live, closed up to 5 s ago");
+  assert.match(say({ now: 200_000 }), /^busy: Stale, since \d\d:\d\d:35$/);
+  assert.equal(say({ pipeline: { ...running, partitions: [{ lag: 0, idle: true }] } }), "still: Quiet, no events are arriving");
+  assert.equal(say({ pipeline: { ...running, state: "catching_up", partitions: [{ lag: 2_100_000 }] }, left: 40_000 }), "busy: Catching up, 2,100,000 behind, 40 s left");
+  assert.equal(say({ pipeline: { ...running, state: "faulted", verdict: "Partition 7 stands still" } }), "bad: Faulted, Partition 7 stands still");
+  assert.equal(say({ connection: { state: "waiting", retryAt: 103_200 } }), "bad: Disconnected, retrying in 4 s");
+  assert.equal(say({ connection: { state: "stopped", problem: { title: "The session has ended", status: 401 } } }), "bad: The session has ended, log in again");
+});
+
+test("a verdict is green only when all is well", () => {
+  assert.equal(verdictTone({ state: "running", verdict: "Healthy: all partitions are idle" }), "good");
+  assert.equal(verdictTone({ state: "running", verdict: "Partition 3 waits for an open transaction" }), "busy");
+  assert.equal(verdictTone({ state: "faulted", verdict: "Partition 3 stands still" }), "bad");
+  assert.equal(verdictTone({ state: "starting", verdict: "Starting" }), "note");
+});
+
+test("time left follows from two looks at the lag", () => {
+  const look = (at, lag) => ({ at, body: { partitions: [{ lag }] } });
+  assert.equal(timeLeft(look(0, 1000), look(1000, 800)), 4000);
+  assert.equal(timeLeft(look(0, 800), look(1000, 800)), null);
+  assert.equal(timeLeft(null, look(1000, 800)), null);
+});
+
+test("dead letters: tallied by reason, shown as text where they are text", () => {
+  const tally = new Tally();
+  tally.add([1, 2, 3].map((seq) => ({ seq, at_ms: seq, dead_letter: { reason: seq === 2 ? "b" : "a", value_base64: "" } })));
+  assert.deepEqual([...tally.reasons], [["a", 2], ["b", 1]]);
+  assert.deepEqual([tally.after, tally.samples[0].seq], [3, 3]);
+  assert.deepEqual(preview(btoa('{"a":1,"ipAddress": "203.0.113.7"}')), { text: '{"a":1,"ipAddress": "…"}', kind: "text" });
+  assert.deepEqual(preview(btoa('{"ipAddress":{"string":"203.0.113.7"}}')).text, '{"ipAddress":{"string":"…"}}');
+  assert.deepEqual(preview(btoa("\x00\xff")), { text: "00 ff", kind: "bytes" });
+  assert.deepEqual(preview(""), { text: "empty", kind: "none" });
+});
