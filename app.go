@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tidemark/tidemark/processing"
+	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/event"
+	"github.com/tidemark/tidemark/processing/kafka"
+	"github.com/tidemark/tidemark/schemas"
+	"github.com/tidemark/tidemark/server"
+	"github.com/tidemark/tidemark/store"
+	"github.com/tidemark/tidemark/web"
+)
+
+// positionsGroup is the consumer group that is told the positions, so that ordinary lag tools work.
+const positionsGroup = "tidemark"
+
+// appConfig is what a server is made of.
+type appConfig struct {
+	data           string
+	listen         string
+	freePort       bool // take a free port instead of a busy one
+	brokers        []string
+	embeddedListen string // for when there are no brokers
+	freeBrokerPort bool
+	topics         topicFlags
+	createTopics   bool
+	eventsEncoding event.Encoding
+	outputEncoding kafka.Encoding
+	workers        int
+	tokenFile      string
+	insecure       bool
+	allowedHosts   []string
+	allowedOrigins []string
+	plan           *definition.Plan
+	logger         *slog.Logger
+}
+
+// app is a server, its parts in the order in which they are opened.
+type app struct {
+	config    *appConfig
+	listener  net.Listener
+	broker    *kafka.Broker // nil with brokers of one's own
+	cluster   kafka.Cluster
+	store     *store.Store
+	source    *kafka.Source
+	pipeline  *processing.Pipeline
+	publisher *kafka.Publisher
+	server    *server.Server
+}
+
+// openApp opens all parts. Addresses come first, so that a busy one leaves nothing behind.
+func openApp(c *appConfig) (_ *app, err error) {
+	a := &app{config: c}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	options := server.Default()
+	options.Listen, options.AuthTokenFile, options.Insecure, options.Version = c.listen, c.tokenFile, c.insecure, version()
+	options.AllowedHosts, options.AllowedOrigins = c.allowedHosts, c.allowedOrigins
+	var data error
+	if c.data == "" {
+		data = errors.New("--data: a directory is needed")
+	}
+	if err := errors.Join(options.Validate(), c.topics.validate(), data); err != nil {
+		return nil, usageError{err}
+	}
+	if err := options.CheckAccess(); err != nil {
+		return nil, usageError{err}
+	}
+	// The embedded broker opens its directory before the store does: it must not touch what the store will refuse.
+	if err := store.Check(c.storeDir()); err != nil {
+		return nil, err
+	}
+	if a.listener, err = c.listenHTTP(); err != nil {
+		return nil, err
+	}
+	if err := a.openCluster(); err != nil {
+		return nil, err
+	}
+	if err := a.openPipeline(); err != nil {
+		return nil, err
+	}
+	if a.server, err = server.New(options, server.Deps{
+		Plan: c.plan, Store: a.store, Pipeline: a.pipeline, Epoch: a.store.Epoch(),
+		Readers: []string{kafka.PublisherReader}, Assets: web.Files(), Logger: c.logger,
+	}); err != nil {
+		return nil, err
+	}
+	a.pipeline.Observe(a.server)
+	return a, nil
+}
+
+func (c *appConfig) storeDir() string { return filepath.Join(c.data, "store") }
+
+func (c *appConfig) listenHTTP() (net.Listener, error) {
+	l, err := server.Listen(c.listen)
+	if c.freePort && errors.Is(err, server.ErrAddrInUse) {
+		return server.Listen(freePort(c.listen))
+	}
+	return l, err
+}
+
+// freePort is the address with a port that the system picks.
+func freePort(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return net.JoinHostPort(host, "0")
+}
+
+// openCluster starts the embedded broker, unless there are brokers.
+func (a *app) openCluster() error {
+	c := a.config
+	if len(c.brokers) == 0 {
+		options := kafka.BrokerOptions{
+			Listen: c.embeddedListen, Dir: filepath.Join(c.data, "broker"), Logger: c.logger,
+			Topics: kafka.DefaultTopics(c.topics.EventsTopic, c.topics.MetricsTopic, c.topics.AlertsTopic, c.topics.DeadLetterTopic),
+		}
+		if err := options.Validate(); err != nil {
+			return usageError{fmt.Errorf("embedded broker: %w", err)}
+		}
+		broker, err := kafka.StartBroker(options)
+		if c.freeBrokerPort && errors.Is(err, kafka.ErrAddrInUse) {
+			options.Listen = freePort(c.embeddedListen)
+			broker, err = kafka.StartBroker(options)
+		}
+		if err != nil {
+			return err
+		}
+		a.broker = broker
+	}
+	a.cluster = kafka.Cluster{Brokers: c.brokers, Logger: c.logger}
+	if a.broker != nil {
+		a.cluster.Brokers = []string{a.broker.Addr()}
+	}
+	if err := a.cluster.Validate(); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+// openPipeline opens the store and what reads from and writes to the cluster. Nothing is sent yet.
+func (a *app) openPipeline() (err error) {
+	c := a.config
+	options := store.Default()
+	options.Logger = c.logger
+	options.Retention.Holding = []string{kafka.PublisherReader}
+	if a.store, err = store.Open(c.storeDir(), options); err != nil {
+		return err
+	}
+	if a.source, err = kafka.NewSource(kafka.SourceOptions{
+		Cluster: a.cluster, Topic: c.topics.EventsTopic, Group: positionsGroup, CreateTopics: c.createTopics,
+	}); err != nil {
+		return err
+	}
+	pipeline := processing.DefaultOptions()
+	pipeline.Workers, pipeline.WriterSchema, pipeline.Encoding, pipeline.Logger = c.workers, schemas.Events, c.eventsEncoding, c.logger
+	if a.pipeline, err = processing.New(c.plan, a.source, a.store, pipeline); err != nil {
+		return err
+	}
+	if a.publisher, err = kafka.NewPublisher(kafka.PublisherOptions{
+		Cluster: a.cluster, MetricsTopic: c.topics.MetricsTopic, DeadLetterTopic: c.topics.DeadLetterTopic,
+		Encoding: c.outputEncoding, Epoch: a.store.Epoch(), Plan: c.plan, Feed: publisherFeed{a.store},
+	}); err != nil {
+		return err
+	}
+	a.pipeline.Observe(a.publisher)
+	return nil
+}
+
+// publisherFeed is the feed as the publisher reads it: all types.
+type publisherFeed struct{ *store.Store }
+
+func (f publisherFeed) Feed(after uint64, limit int) ([]processing.Entry, error) {
+	page, err := f.Store.Feed(after, limit, store.AllTypes)
+	return page.Entries, err
+}
+
+// run serves until ctx ends. What is not published by then is published after the next start.
+func (a *app) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.server.Run(ctx, a.listener) })
+	group.Go(func() error { return a.pipeline.Run(ctx) })
+	group.Go(func() error { return a.publish(ctx) })
+	return group.Wait()
+}
+
+func (a *app) publish(ctx context.Context) error {
+	topics := &a.config.topics
+	outputs := map[string]int{topics.MetricsTopic: kafka.DataPartitions, topics.DeadLetterTopic: kafka.LogPartitions}
+	if err := kafka.EnsureTopics(ctx, a.cluster, outputs, a.config.createTopics || a.broker != nil); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("output topics: %w", err)
+	}
+	return a.publisher.Run(ctx)
+}
+
+// close closes what was opened, the last first.
+func (a *app) close() error {
+	var faults []error
+	if a.source != nil {
+		a.source.Close()
+	}
+	if a.store != nil {
+		faults = append(faults, a.store.Close())
+	}
+	if a.broker != nil {
+		faults = append(faults, a.broker.Close())
+	}
+	if a.listener != nil {
+		if err := a.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			faults = append(faults, err)
+		}
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// topicFlags name the topics.
+type topicFlags struct {
+	EventsTopic     string `default:"events" help:"Topic that events are read from."`
+	MetricsTopic    string `default:"metrics" help:"Topic that results are written to."`
+	AlertsTopic     string `default:"alerts" help:"Topic of the alerts; the embedded broker has it."`
+	DeadLetterTopic string `default:"dead-letters" help:"Topic that records go to that can't be used, with the reason."`
+}
+
+// validate reports every fault: a topic that is read and written would feed on itself.
+func (f *topicFlags) validate() error {
+	var faults []error
+	topics := []struct{ flag, name string }{
+		{"--events-topic", f.EventsTopic}, {"--metrics-topic", f.MetricsTopic}, {"--alerts-topic", f.AlertsTopic}, {"--dead-letter-topic", f.DeadLetterTopic},
+	}
+	first := make(map[string]string)
+	for _, t := range topics {
+		switch {
+		case t.name == "":
+			faults = append(faults, fmt.Errorf("%s: a topic needs a name", t.flag))
+		case first[t.name] != "":
+			faults = append(faults, fmt.Errorf("%s: %q is %s already", t.flag, t.name, first[t.name]))
+		default:
+			first[t.name] = t.flag
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// logFlags say how to log.
+type logFlags struct {
+	LogFormat string `enum:"text,json" default:"text" help:"How log lines look: text or json."`
+	LogLevel  string `enum:"debug,info,warn,error" default:"${log_level}" help:"Least level that is logged: debug, info, warn or error."`
+}
+
+// logger writes to w as the flags say.
+func (f *logFlags) logger(w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(f.LogLevel)); err != nil {
+		return nil, usageError{fmt.Errorf("--log-level: %w", err)}
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if f.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	}
+	return slog.New(slog.NewTextHandler(w, options)), nil
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/tidemark/tidemark/processing/event"
+	"github.com/tidemark/tidemark/store"
+)
+
+type inspectCommand struct {
+	Data string `default:"./tidemark-data" placeholder:"DIR" help:"Data directory."`
+}
+
+// Run prints what the store holds.
+func (c *inspectCommand) Run(std *streams) (err error) {
+	options := store.Default()
+	options.Logger = slog.New(slog.DiscardHandler)
+	s, err := store.OpenReadOnly(filepath.Join(c.Data, "store"), options)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closing := s.Close(); err == nil {
+			err = closing
+		}
+	}()
+	v, err := s.View()
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	return printStore(std.out, s, v)
+}
+
+func printStore(w io.Writer, s *store.Store, v *store.View) error {
+	out := tabwriter.NewWriter(w, 2, 0, 2, ' ', 0)
+	size, free := s.Size()
+	first, err := v.First()
+	if err != nil {
+		return err
+	}
+	counters := v.Counters()
+	fmt.Fprintf(out, "instance\t%s\nepoch\t%s\nwatermark\t%s\nfeed\t%d to %d\n", s.Instance(), s.Epoch(), timeText(v.Watermark()), first, v.Head())
+	fmt.Fprintf(out, "records\t%d consumed: %d applied, %d filtered, %d late, %d dead letters\n",
+		counters.Consumed, counters.Applied, counters.Filtered, counters.Late, counters.DeadLetters)
+	fmt.Fprintf(out, "size\t%.1f MiB, %.1f GiB free\n", float64(size)/(1<<20), float64(free)/(1<<30))
+	if err := printCursors(out, v); err != nil {
+		return err
+	}
+	if err := printKeyspaces(out, v); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+func printCursors(out io.Writer, v *store.View) error {
+	cursors, err := v.Cursors()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nTOPIC/PARTITION\tNEXT\tHELD FROM\tNEWEST EVENT\tCLUSTER\tTOPIC ID\n")
+	for _, c := range cursors {
+		fmt.Fprintf(out, "%s/%d\t%d\t%d\t%s\t%s\t%x\n", c.Topic, c.Partition, c.Next, c.HeldFrom, timeText(c.Max), c.ClusterID, c.TopicID)
+	}
+	floors, err := v.Floors()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\njournal\t%d floors\n", len(floors))
+	return nil
+}
+
+func printKeyspaces(out io.Writer, v *store.View) error {
+	starts, err := v.Starts()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nDEFINITION\tHASH\n")
+	for _, s := range starts {
+		fmt.Fprintf(out, "%s\t%s\n", s.Name, s.Hash)
+	}
+	spaces, err := v.Keyspaces()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nKEYSPACE\tKEYS\tBYTES\n")
+	for _, k := range spaces {
+		fmt.Fprintf(out, "%s\t%d\t%d\n", k.Name, k.Keys, k.Bytes)
+	}
+	return nil
+}
+
+func timeText(m event.Millis) string {
+	if m == event.NoTime {
+		return "none yet"
+	}
+	return time.UnixMilli(int64(m)).UTC().Format(time.RFC3339Nano)
+}
