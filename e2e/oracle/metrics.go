@@ -1,0 +1,196 @@
+package oracle
+
+import (
+	"github.com/tidemark/tidemark/processing/event"
+)
+
+// metric is one of the defaults. T is what its windows are filled with: events or closed sessions.
+type metric[T any] struct {
+	name        string
+	size, slide event.Millis
+	width       event.Millis // of its panes
+	key         string       // of the group; empty when ungrouped
+	group       func(T) *string
+	total       bool         // evaluate looks at everything in the window, not only at what the group took
+	takes       func(T) bool // some aggregate of the group takes it
+	// evaluate computes the named aggregates and the value from what a group took and, for totals, from all.
+	evaluate  func(taken, all []T) (value *float64, aggregates map[string]*float64)
+	tolerance map[string]estimate // by aggregate, "value" for the value; others are exact
+	empty     *float64            // the value of a window without a row, when ungrouped
+}
+
+// limit is how many groups of a window are published; the rest is `(other)`.
+const limit = 100
+
+// estimate says how much of a number the engine's may be off by.
+type estimate struct {
+	relative float64
+	// distinct names the aggregate that counts different values and makes the number an estimate. When two of a few
+	// values share a register, that count is off by one, which may be more than the relative error.
+	distinct string
+}
+
+// room is the relative error that is allowed when a result is expected.
+func (e estimate) room(want *Result) float64 {
+	if n := want.Aggregates[e.distinct]; n != nil && *n > 0 {
+		return max(e.relative, 1 / *n)
+	}
+	return e.relative
+}
+
+// What the engine's estimates may be off by.
+const (
+	uniquesError  = 0.035
+	ratioError    = 0.06 // of two estimates
+	quantileError = 0.015
+)
+
+var eventMetrics = []metric[*fact]{
+	{
+		name: "events_per_second", size: 5 * second, slide: 5 * second, width: 5 * second,
+		key: "event_type", group: func(f *fact) *string { return &f.EventType }, takes: every,
+		evaluate: func(taken, _ []*fact) (*float64, map[string]*float64) {
+			return ratio(count(taken), number(5)), named{"events": count(taken)}
+		},
+	},
+	{
+		name: "page_views_per_second", size: 5 * second, slide: 5 * second, width: 5 * second, takes: ofType("PAGE_VIEW"), empty: number(0),
+		evaluate: func(taken, _ []*fact) (*float64, map[string]*float64) {
+			return ratio(count(taken), number(5)), named{"views": count(taken)}
+		},
+	},
+	{
+		name: "active_users", size: 5 * minute, slide: 10 * second, width: 10 * second, takes: every, empty: number(0),
+		evaluate: func(taken, _ []*fact) (*float64, map[string]*float64) {
+			visitors := distinct(taken, (*fact).visitorOf)
+			return visitors, named{"visitors": visitors}
+		},
+		tolerance: estimates{"value": {uniquesError, "visitors"}, "visitors": {uniquesError, "visitors"}},
+	},
+	{
+		name: "conversion_rate", size: minute, slide: 10 * second, width: 10 * second, takes: every,
+		evaluate: func(taken, _ []*fact) (*float64, map[string]*float64) {
+			converted := distinct(where(taken, ofType("CONVERSION")), (*fact).session)
+			sessions := distinct(taken, (*fact).session)
+			return ratio(converted, sessions), named{"converted": converted, "sessions": sessions}
+		},
+		tolerance: estimates{
+			"value": {ratioError, "converted"}, "converted": {uniquesError, "converted"}, "sessions": {uniquesError, "sessions"},
+		},
+	},
+	{
+		name: "revenue_per_user", size: minute, slide: 10 * second, width: 10 * second,
+		key: "currency", group: (*fact).currency, takes: ofType("CONVERSION"), total: true,
+		evaluate: func(taken, all []*fact) (*float64, map[string]*float64) {
+			revenue, visitors := sum(taken, (*fact).money), distinct(all, (*fact).visitorOf)
+			return ratio(revenue, visitors), named{"revenue": revenue, "visitors": visitors}
+		},
+		tolerance: estimates{"value": {uniquesError, "visitors"}, "visitors": {uniquesError, "visitors"}},
+	},
+	{
+		name: "top_pages", size: minute, slide: minute, width: minute,
+		key: "url", group: (*fact).url, takes: ofType("PAGE_VIEW"), evaluate: counted("views"),
+	},
+	{
+		name: "geographic_distribution", size: minute, slide: minute, width: minute,
+		key: "country", group: (*fact).country, takes: ofType("SESSION_START"), evaluate: counted("starts"),
+	},
+	{
+		name: "device_breakdown", size: minute, slide: minute, width: minute,
+		key: "device_type", group: (*fact).device, takes: ofType("SESSION_START"), evaluate: counted("starts"),
+	},
+	{
+		name: "page_load_time", size: 10 * second, slide: 10 * second, width: 10 * second,
+		takes: func(f *fact) bool { return f.loadTime() != nil },
+		evaluate: func(taken, _ []*fact) (*float64, map[string]*float64) {
+			times := sorted(taken, (*fact).loadTime)
+			p95 := quantile(times, 0.95)
+			return p95, named{"p50": quantile(times, 0.5), "p95": p95, "p99": quantile(times, 0.99), "n": count(taken)}
+		},
+		tolerance: estimates{"value": {quantileError, ""}, "p50": {quantileError, ""}, "p95": {quantileError, ""}, "p99": {quantileError, ""}},
+	},
+}
+
+var sessionMetrics = []metric[*Session]{
+	{
+		name: "bounce_rate", size: 5 * minute, slide: minute, width: minute, takes: anySession,
+		evaluate: func(taken, _ []*Session) (*float64, map[string]*float64) {
+			bounced := count(where(taken, func(s *Session) bool { return s.PageViews <= 1 }))
+			return ratio(bounced, count(taken)), named{"bounced": bounced, "sessions": count(taken)}
+		},
+	},
+	{
+		name: "average_session_duration", size: 5 * minute, slide: minute, width: minute, takes: anySession,
+		evaluate: func(taken, _ []*Session) (*float64, map[string]*float64) {
+			mean := ratio(sum(taken, (*Session).duration), count(taken))
+			return mean, named{"duration": mean, "sessions": count(taken)}
+		},
+	},
+}
+
+type (
+	named     = map[string]*float64
+	estimates = map[string]estimate
+)
+
+func every(*fact) bool         { return true }
+func anySession(*Session) bool { return true }
+
+func ofType(name string) func(*fact) bool {
+	return func(f *fact) bool { return f.is(name) }
+}
+
+// counted evaluates to the number of events, under the name of the only aggregate.
+func counted(name string) func(taken, all []*fact) (*float64, map[string]*float64) {
+	return func(taken, _ []*fact) (*float64, map[string]*float64) {
+		return count(taken), named{name: count(taken)}
+	}
+}
+
+func (f *fact) visitorOf() string { return f.visitor() }
+func (f *fact) session() string   { return *f.SessionID }
+
+func (f *fact) url() *string {
+	if f.PageViewData == nil {
+		return nil
+	}
+	return &f.PageViewData.URL
+}
+
+func (f *fact) loadTime() *float64 {
+	if f.PageViewData == nil || f.PageViewData.PageLoadTime == nil {
+		return nil
+	}
+	return number(float64(*f.PageViewData.PageLoadTime))
+}
+
+func (f *fact) country() *string {
+	if f.SessionData == nil {
+		return nil
+	}
+	return f.SessionData.Country
+}
+
+func (f *fact) device() *string {
+	if f.SessionData == nil {
+		return nil
+	}
+	return &f.SessionData.DeviceType
+}
+
+func (f *fact) currency() *string {
+	if f.ConversionData == nil {
+		return nil
+	}
+	return f.ConversionData.Currency
+}
+
+func (f *fact) money() *float64 {
+	if f.ConversionData == nil {
+		return nil
+	}
+	return f.ConversionData.Value
+}
+
+// duration is in seconds.
+func (s *Session) duration() *float64 { return number(float64(s.Last-s.First) / 1000) }

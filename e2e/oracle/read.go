@@ -1,0 +1,100 @@
+package oracle
+
+import (
+	"encoding/json"
+
+	"github.com/twmb/avro"
+
+	"github.com/tidemark/tidemark/processing/event"
+	"github.com/tidemark/tidemark/schemas"
+)
+
+var schema = avro.MustParse(schemas.Events)
+
+// tracked is AnalyticsEvent. The library wants a place for every field; pointers tell what JSON left out.
+type tracked struct {
+	EventID        *string           `avro:"eventId" json:"eventId"`
+	Timestamp      *int64            `avro:"timestamp" json:"timestamp"`
+	EventType      string            `avro:"eventType" json:"eventType"`
+	UserID         *string           `avro:"userId" json:"userId"`
+	SessionID      *string           `avro:"sessionId" json:"sessionId"`
+	PageViewData   *pageViewData     `avro:"pageViewData" json:"pageViewData"`
+	SessionData    *sessionData      `avro:"sessionData" json:"sessionData"`
+	ConversionData *conversionData   `avro:"conversionData" json:"conversionData"`
+	CustomData     map[string]string `avro:"customData" json:"customData"`
+	Metadata       *metadata         `avro:"metadata" json:"metadata"`
+}
+
+type pageViewData struct {
+	URL          string  `avro:"url" json:"url"`
+	Title        string  `avro:"title" json:"title"`
+	Referrer     *string `avro:"referrer" json:"referrer"`
+	PageLoadTime *int    `avro:"pageLoadTime" json:"pageLoadTime"`
+}
+
+type sessionData struct {
+	UserAgent  string  `avro:"userAgent" json:"userAgent"`
+	IPAddress  string  `avro:"ipAddress" json:"ipAddress"`
+	Country    *string `avro:"country" json:"country"`
+	City       *string `avro:"city" json:"city"`
+	DeviceType string  `avro:"deviceType" json:"deviceType"`
+	Browser    *string `avro:"browser" json:"browser"`
+	OS         *string `avro:"os" json:"os"`
+}
+
+type conversionData struct {
+	ConversionType string   `avro:"conversionType" json:"conversionType"`
+	Value          *float64 `avro:"value" json:"value"`
+	Currency       *string  `avro:"currency" json:"currency"`
+	ProductID      *string  `avro:"productId" json:"productId"`
+	Category       *string  `avro:"category" json:"category"`
+}
+
+type metadata struct {
+	Source      string `avro:"source" json:"source"`
+	Version     string `avro:"version" json:"version"`
+	Environment string `avro:"environment" json:"environment"`
+}
+
+var eventTypes = map[string]bool{"PAGE_VIEW": true, "SESSION_START": true, "SESSION_END": true, "CONVERSION": true, "CUSTOM": true}
+
+// The reasons of dead letters.
+const (
+	undecodable          = "undecodable"
+	futureTimestamp      = "future_timestamp"
+	implausibleTimestamp = "implausible_timestamp"
+)
+
+// read decodes a record. The reason is empty when it is an event.
+func read(rec *event.Record, rules *Rules) (e *tracked, reason string) {
+	e = &tracked{}
+	if len(rec.Value) > 0 && rec.Value[0] == '{' {
+		if json.Unmarshal(rec.Value, e) != nil || !e.complete() {
+			return nil, undecodable
+		}
+	} else if rest, err := schema.Decode(rec.Value, e); err != nil || len(rest) > 0 {
+		return nil, undecodable
+	}
+	switch t := event.Millis(*e.Timestamp); {
+	case t < rules.MinTime:
+		return nil, implausibleTimestamp
+	case t-rec.Timestamp > rules.MaxFutureSkew:
+		return nil, futureTimestamp
+	}
+	return e, ""
+}
+
+// complete reports whether a JSON object has the fields that may not be left out.
+func (e *tracked) complete() bool {
+	return e.EventID != nil && e.Timestamp != nil && e.SessionID != nil && e.Metadata != nil && eventTypes[e.EventType]
+}
+
+func (e *tracked) is(eventType string) bool { return e.EventType == eventType }
+
+// visitor is `userId ?? sessionId`.
+func (e *tracked) visitor() string {
+	if e.UserID != nil {
+		return *e.UserID
+	}
+	return *e.SessionID
+}
