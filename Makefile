@@ -1,0 +1,68 @@
+# make help lists the targets. make test needs Go alone; make check is everything that has to pass.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BINARY := bin/tidemark
+LINT := go tool -modfile=tools/go.mod golangci-lint
+FUZZTIME ?= 5s
+
+.PHONY: help build demo test check deps format vet tidy notices lint race fuzz bench gate browser screenshots clean
+
+.NOTPARALLEL: # what is missing is named and installed first
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/tidemark
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(BINARY) .
+
+demo: ## run everything in one process
+	go run . demo
+
+test: ## run the tests; needs Go alone
+	go test ./...
+
+check: deps format vet tidy notices lint race fuzz gate browser ## everything that has to pass
+	@echo "check: all passed"
+
+deps: ## see that gcc, Chromium, kcat and Node.js are there, or install them
+	@scripts/deps
+
+format: ## gofmt leaves nothing to do
+	@out="$$(gofmt -l .)"; if [ -n "$$out" ]; then echo "not formatted (run gofmt -w):"; echo "$$out"; exit 1; fi
+
+vet: ## go vet, for this system and the others that we build for
+	go vet ./...
+	GOOS=windows go vet . ./store ./processing/... 
+	GOOS=darwin go vet . ./store ./processing/...
+
+tidy: ## go.mod and go.sum are what go mod tidy makes of them
+	go mod tidy -diff
+	cd tools && go mod tidy -diff
+
+notices: ## THIRD_PARTY_NOTICES is what the dependencies say
+	@go run ./scripts/notices | diff -q - THIRD_PARTY_NOTICES >/dev/null || { echo "THIRD_PARTY_NOTICES is out of date: go run ./scripts/notices > THIRD_PARTY_NOTICES"; exit 1; }
+
+lint: ## golangci-lint, which also holds the import map
+	$(LINT) run ./...
+
+race: ## the tests under the race detector, real clients included
+	TIDEMARK_KCAT=1 go test -race -timeout 20m ./...
+
+fuzz: ## each fuzz target for FUZZTIME
+	@scripts/fuzz $(FUZZTIME)
+
+bench: ## CPU per event and allocations of each stage, beside a hand-written loop of the same job
+	go run ./scripts/benchtable
+
+gate: ## the benchmarks' ratios, within one run
+	go run ./scripts/benchtable -gate
+
+browser: ## the dashboard in a real Chromium
+	@scripts/browser
+
+screenshots: ## pictures of the dashboard, into docs/screenshots
+	@scripts/browser --screenshots docs/screenshots
+
+clean: ## remove what was built
+	rm -rf bin web/test/node_modules

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+)
+
+// stage is one row of the table: two benchmarks of a package.
+type stage struct {
+	name, pkg  string
+	ours, bare string
+	limit      float64 // of ours/bare; 0: none
+	noAllocs   bool
+}
+
+var stages = []stage{
+	{name: "decode", pkg: "./processing/event", ours: "Decode", bare: "DecodeHandWritten", limit: 1.5, noAllocs: true},
+	{name: "fold", pkg: "./processing/window", ours: "Fold/tidemark", bare: "Fold/bare", limit: 1.5},
+	{name: "sequence", pkg: "./processing/sequence", ours: "Sequence/tidemark", bare: "Sequence/naive"},
+	{name: "sequence + sessions", pkg: "./processing/session", ours: "Sessions/tidemark", bare: "Sessions/naive"},
+	{name: "commit (a whole one)", pkg: "./store", ours: "Commit/disk/store", bare: "Commit/disk/bare"},
+	{name: "whole path", pkg: "./bench", ours: "WholePath", bare: "WholePathHandWritten", limit: 2},
+	{name: "  against no sessions", pkg: "./bench", ours: "WholePath", bare: "WholePathHandWrittenNoSessions"},
+}
+
+// noise is what a ratio may be above what is wanted before the gate fails: on a machine that others use, two benchmarks
+// that run one after the other do not find the same caches.
+const noise = 1.25
+
+// cost is the best of a benchmark's runs.
+type cost struct{ cpu, allocs float64 }
+
+func main() {
+	gate := flag.Bool("gate", false, "fail when a ratio is well above what is wanted")
+	count := flag.Int("count", 3, "runs of each benchmark")
+	benchtime := flag.String("benchtime", "0.5s", "length of a run")
+	flag.Parse()
+	if err := run(os.Stdout, *gate, *count, *benchtime); err != nil {
+		fmt.Fprintln(os.Stderr, "benchtable:", err)
+		os.Exit(1)
+	}
+}
+
+func run(w io.Writer, gate bool, count int, benchtime string) error {
+	costs := map[string]cost{}
+	for _, s := range stages {
+		if err := measure(s, count, benchtime, costs); err != nil {
+			return err
+		}
+	}
+	out := tabwriter.NewWriter(w, 2, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(out, "stage\tCPU ns/event\tallocs\thand-written\tratio\twanted\t")
+	var faults []error
+	for _, s := range stages {
+		ours, bare := costs[s.ours], costs[s.bare]
+		ratio, wanted := ours.cpu/bare.cpu, ""
+		if s.limit > 0 {
+			wanted = fmt.Sprintf("<= %.1f", s.limit)
+		}
+		fmt.Fprintf(out, "%s\t%.0f\t%.2f\t%.0f\t%.2f\t%s\t\n", s.name, ours.cpu, ours.allocs, bare.cpu, ratio, wanted)
+		if s.limit > 0 && !(ratio <= s.limit*noise) {
+			faults = append(faults, fmt.Errorf("%s: %.2f times the hand-written loop, wanted are %.1f", s.name, ratio, s.limit))
+		}
+		if s.noAllocs && ours.allocs != 0 {
+			faults = append(faults, fmt.Errorf("%s: %v allocations per event", s.name, ours.allocs))
+		}
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	if gate {
+		return errors.Join(faults...)
+	}
+	return nil
+}
+
+// measure runs the two benchmarks of a stage, unless it has been done for another.
+func measure(s stage, count int, benchtime string, costs map[string]cost) error {
+	if _, done := costs[s.bare]; done {
+		return nil
+	}
+	if s.pkg == "./bench" {
+		benchtime = "2x" // each run reads hundreds of thousands of events
+	}
+	names := map[string]bool{}
+	for _, n := range []string{s.ours, s.bare} {
+		top, _, _ := strings.Cut(n, "/")
+		names["Benchmark"+top] = true
+	}
+	var patterns []string
+	for n := range names {
+		patterns = append(patterns, n)
+	}
+	cmd := exec.Command("go", "test", "-run", "^$", "-bench", "^("+strings.Join(patterns, "|")+")$",
+		"-benchtime", benchtime, "-benchmem", "-count", strconv.Itoa(count), s.pkg)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		take(lines.Text(), costs)
+	}
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("benchmarks of %s: %w", s.pkg, err)
+	}
+	for _, n := range []string{s.ours, s.bare} {
+		if _, ok := costs[n]; !ok {
+			return fmt.Errorf("benchmarks of %s: no result of %s", s.pkg, n)
+		}
+	}
+	return nil
+}
+
+// take reads one line of a benchmark's output, if it is one.
+func take(line string, costs map[string]cost) {
+	fields := strings.Fields(line)
+	if len(fields) < 4 || !strings.HasPrefix(fields[0], "Benchmark") {
+		return
+	}
+	name := strings.TrimPrefix(fields[0], "Benchmark")
+	if at := strings.LastIndexByte(name, '-'); at > 0 {
+		name = name[:at] // the number of cores
+	}
+	best, known := costs[name]
+	if !known {
+		best = cost{math.Inf(1), math.Inf(1)}
+	}
+	for i := 2; i+1 < len(fields); i += 2 {
+		value, err := strconv.ParseFloat(fields[i], 64)
+		if err != nil {
+			continue
+		}
+		switch fields[i+1] {
+		case "cpu-ns/op", "cpu-ns/event":
+			best.cpu = min(best.cpu, value)
+		case "allocs/op", "allocs/event":
+			best.allocs = min(best.allocs, value)
+		}
+	}
+	costs[name] = best
+}
