@@ -216,3 +216,6 @@ func (p *person) hearClose() (code websocket.StatusCode, last frame) {
 func (s *stage) commit(seq uint64, w event.Millis, results ...window.Result) {
 	s.board.Committed(&processing.Committed{Seq: seq, Watermark: w, Results: results})
 }
+
+// pass lets time go by, in a bubble of fake time.
+func pass(d time.Duration) { <-time.After(d) }

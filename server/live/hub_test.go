@@ -170,7 +170,7 @@ func TestConflation(t *testing.T) {
 		began := time.Now()
 		for i := range 10 {
 			s.commit(uint64(i+1), 9_999, result(views, 0, window.Correction, float64(i)))
-			time.Sleep(40 * time.Millisecond) // of the bubble: takes no time
+			pass(40 * time.Millisecond)
 		}
 		f := p.hearOp("delta")
 		if took := time.Since(began); took < 400*time.Millisecond || took > 600*time.Millisecond {
@@ -311,7 +311,7 @@ func TestPingsKeepAlive(t *testing.T) {
 func TestSlowClient(t *testing.T) {
 	play(t, nil, func(t *testing.T, s *stage, _ func()) {
 		p := s.dial("?channels=metrics", nil)
-		time.Sleep(15 * time.Second)
+		pass(15 * time.Second)
 		if code, _ := p.hearClose(); code != CloseTooSlow {
 			t.Errorf("closed with %d", code)
 		}
@@ -341,13 +341,13 @@ func TestDraining(t *testing.T) {
 // TestOpenWindowsAreAskedForWhileSomebodyLooks, and no more often than four times a second.
 func TestOpenWindowsAreAskedForWhileSomebodyLooks(t *testing.T) {
 	play(t, nil, func(t *testing.T, s *stage, _ func()) {
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		if s.asks != 0 {
 			t.Errorf("asked %d times while nobody looked", s.asks)
 		}
 		p := s.dial("", nil)
 		p.hearOp("welcome")
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.asks < 39 || s.asks > 42 {
