@@ -1,6 +1,7 @@
 package processing
 
 import (
+	"github.com/tidemark/tidemark/processing/alert"
 	"github.com/tidemark/tidemark/processing/definition"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/window"
@@ -15,6 +16,8 @@ type Changes struct {
 	Panes       []PaneChange
 	Sessions    []SessionChange
 	Results     []ResultBlock // whole windows, last revisions
+	Alerts      []alert.Alert // those that changed, whole
+	Watches     []Watch       // those that changed
 	Feed        []Entry       // sequences follow each other and the head before
 	Counters    Counters      // absolute
 	Definitions []Start       // definitions that start with this commit
@@ -90,13 +93,20 @@ type ResultBlock struct {
 	Results []window.Result // by group ascending; those retracted are gone
 }
 
+// Watch is what a rule remembers of one group between windows, packed by package alert. An empty block forgets it.
+type Watch struct {
+	Rule  definition.Hash
+	Group []string
+	Block []byte
+}
+
 // EntryType says what a feed entry carries.
 type EntryType uint8
 
 // The types of feed entries.
 const (
 	ResultEntry     EntryType = 1
-	AlertEntry      EntryType = 2 // reserved for alert rules
+	AlertEntry      EntryType = 2
 	DeadLetterEntry EntryType = 3
 	LateEntry       EntryType = 4
 )
@@ -107,6 +117,7 @@ type Entry struct {
 	Type       EntryType
 	AtMs       int64 // wall clock of the commit
 	Result     *window.Result
+	Alert      *alert.Alert // as of this transition
 	DeadLetter *DeadLetter
 	Late       *Late
 }
@@ -179,6 +190,8 @@ type State struct {
 	Panes       []PaneBlock
 	Sessions    []SessionBlock
 	Results     []ResultBlock // of the windows that have not settled, see Store.Load
+	Alerts      []alert.Alert // those that fire, of rules no longer in force too
+	Watches     []Watch
 	Counters    Counters
 	Definitions []Start
 }
