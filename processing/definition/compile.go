@@ -35,6 +35,10 @@ func (c *compiler) compile() *Plan {
 	for _, m := range c.metrics {
 		l.metric(m)
 	}
+	for _, r := range l.rules {
+		l.rule(r)
+	}
+	l.plan.LeftOut = l.leftOut
 	l.plan.Events = l.events.build()
 	for i := range l.closed {
 		l.plan.Sessions[i].Closed = l.closed[i].build()

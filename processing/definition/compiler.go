@@ -24,6 +24,8 @@ type compiler struct {
 	events   *scope
 	sessions []*checkedSession // by name
 	metrics  []*checkedMetric  // by name
+	rules    []*checkedRule    // by name
+	leftOut  []LeftOut
 }
 
 type checkedSession struct {
@@ -73,6 +75,7 @@ func (c *compiler) check() {
 	for _, m := range c.doc.metrics {
 		c.metrics = append(c.metrics, c.metric(m))
 	}
+	c.alerts()
 }
 
 // sourceFields resolves the fields that the source names.

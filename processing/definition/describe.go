@@ -13,6 +13,7 @@ func Describe(w io.Writer, p *Plan) error {
 	d := &describer{out: tabwriter.NewWriter(w, 2, 0, 2, ' ', 0), plan: p}
 	d.metrics()
 	d.sessions()
+	d.alerts()
 	d.groupings()
 	d.rows("Fields of an event", &p.Events, len(p.Paths))
 	d.state()

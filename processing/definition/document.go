@@ -25,6 +25,7 @@ type document struct {
 	lets     []*let
 	sessions []*sessionSpec
 	metrics  []*metricSpec
+	alerts   []*alertSpec
 }
 
 type sessionSpec struct {
@@ -90,7 +91,8 @@ func (r *reader) read(root *yaml.Node, base *document) *document {
 	if base != nil {
 		d.source, d.time, d.id, d.budget, d.budgetAt = base.source, base.time, base.id, base.budget, base.budgetAt
 	}
-	o := r.object(root, r.spot(root, ""), "version", "source", "state_budget", "defaults", "disable", "let", "sessions", "metrics")
+	at := r.spot(root, "")
+	o := r.object(r.withoutLater(root, at, laterInFile), at, "version", "source", "state_budget", "defaults", "disable", "let", "sessions", "metrics", "alerts")
 	r.version(o)
 	if e := o.find("source"); e != nil {
 		r.source(d, e)
@@ -113,6 +115,9 @@ func (r *reader) read(root *yaml.Node, base *document) *document {
 	}
 	if e := o.find("metrics"); e != nil {
 		r.named(e, "metric", func(name string, e item) { d.metrics = append(d.metrics, r.metric(name, e)) })
+	}
+	if e := o.find("alerts"); e != nil {
+		r.named(e, "rule", func(name string, e item) { d.alerts = append(d.alerts, r.alert(name, e)) })
 	}
 	return d
 }

@@ -63,6 +63,9 @@ func (d *document) extend(f *faults, defaults *document) {
 	for _, s := range defaults.sessions {
 		removable = append(removable, s.name)
 	}
+	for _, a := range defaults.alerts {
+		removable = append(removable, a.name)
+	}
 	off := map[string]bool{}
 	for _, item := range d.disabled {
 		off[item.key] = true
@@ -89,6 +92,12 @@ func (d *document) extend(f *faults, defaults *document) {
 	for _, m := range defaults.metrics {
 		if !off[m.name] && !slices.ContainsFunc(d.metrics, func(own *metricSpec) bool { return own.name == m.name }) {
 			d.metrics = append(d.metrics, m)
+		}
+	}
+	for _, a := range defaults.alerts {
+		if !off[a.name] && !slices.ContainsFunc(d.alerts, func(own *alertSpec) bool { return own.name == a.name }) {
+			a.builtin = true
+			d.alerts = append(d.alerts, a)
 		}
 	}
 }

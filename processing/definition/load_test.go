@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"text/tabwriter"
 
 	"github.com/cockroachdb/datadriven"
 	"github.com/google/go-cmp/cmp"
@@ -18,6 +19,7 @@ import (
 //	faults              prints the faults
 //	yaml                prints the definitions in force
 //	words metric=NAME   prints the metric's description
+//	alerts              prints the part of the plan that shows the rules
 //	hashes              prints the hashes of everything that has one
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
@@ -50,6 +52,13 @@ func TestScripts(t *testing.T) {
 						b.WriteString(m.Description + "\n")
 					}
 				}
+			case "alerts":
+				d := &describer{out: tabwriter.NewWriter(&b, 2, 0, 2, ' ', 0), plan: plan}
+				d.alerts()
+				if err := d.out.Flush(); err != nil {
+					t.Fatal(err)
+				}
+				return strings.TrimPrefix(b.String(), "\n")
 			case "hashes":
 				writeHashes(&b, plan)
 			default:
@@ -84,11 +93,23 @@ func load(t testing.TB, content string) *Plan {
 	return plan
 }
 
-// hashesOf maps the names of metrics and sessions to their hashes.
+// replaceOnce replaces what must stand there once.
+func replaceOnce(t testing.TB, text, old, new string) string {
+	t.Helper()
+	if strings.Count(text, old) != 1 {
+		t.Fatalf("%q stands there %d times", old, strings.Count(text, old))
+	}
+	return strings.Replace(text, old, new, 1)
+}
+
+// hashesOf maps the names of metrics, rules and sessions to their hashes.
 func hashesOf(p *Plan) map[string]string {
 	hashes := map[string]string{}
 	for _, m := range p.Metrics {
 		hashes[m.Name] = m.Hash.String()
+	}
+	for _, r := range p.Rules {
+		hashes[r.Name] = r.Hash.String()
 	}
 	for _, s := range p.Sessions {
 		hashes[s.Name] = s.Hash.String()
@@ -165,6 +186,20 @@ metrics:
       n: {count: duration > 60 and pages > 2}
       entries: {uniques: entry}
     value: n / size
+alerts:
+  - name: shop_slow
+    type: PERFORMANCE_DEGRADATION
+    severity: LOW
+    on: shop
+    when: value > 3 and h > previous
+    for: 90s
+    keep_firing_for: 4m
+    min_samples: {a: 20, b: 3}
+    groups: {plan: [gold, (none)]}
+    title: 'Slow: {{ value | number 1 }}'
+    description: Of {{ group.plan }}
+    recommended_action: Wait
+  - {name: carts_left, on: long_carts, when: n < 3, min_samples: 2}
 `
 
 func TestHashesCoverWhatNumbersDependOn(t *testing.T) {
@@ -181,38 +216,50 @@ func TestHashesCoverWhatNumbersDependOn(t *testing.T) {
 		{"spelling of a duration", "window: {size: 90s,", "window: {size: 1m30s,", ""},
 		{"order of fields", "    limit: 7\n    max_groups: 5000\n", "    max_groups: 5000\n    limit: 7\n", ""},
 		{"order of keys", `{plan: 'customData["plan-name"] ?? "none"', big: conversionData.value > 100}`, `{big: conversionData.value > 100, plan: 'customData["plan-name"] ?? "none"'}`, ""},
-		{"out of orderness", "out_of_orderness: 7s", "out_of_orderness: 8s", "carts long_carts shop"},
-		{"skew", "max_future_skew: 6m", "max_future_skew: 7m", "carts long_carts shop"},
-		{"a let", "visitor: 'userId ?? sessionId'", "visitor: sessionId", "carts long_carts shop"},
-		{"a let of one", `["PAGE_VIEW", "CUSTOM"]`, `["PAGE_VIEW"]`, "carts long_carts shop"},
-		{"session gap", "gap: 10m", "gap: 11m", "carts long_carts"},
-		{"session end", `== "PURCHASE"`, `== "SIGNUP"`, "carts long_carts"},
-		{"session length", "max_duration: 2h", "max_duration: 3h", "carts long_carts"},
-		{"open sessions", "max_open: 100000", "max_open: 90000", "carts long_carts"},
-		{"session aggregate", "slowest: {max:", "slowest: {min:", "carts long_carts"},
-		{"size", "size: 90s", "size: 60s", "shop"},
-		{"slide", "slide: 30s", "slide: 15s", "shop"},
-		{"offset", "offset: 10s", "offset: 11s", "shop"},
-		{"lateness", "allowed_lateness: 2m", "allowed_lateness: 1m", "shop"},
-		{"limit", "limit: 7", "limit: 8", "shop"},
-		{"max_groups", "max_groups: 5000", "max_groups: 5001", "shop"},
-		{"key", "conversionData.value > 100", "conversionData.value > 101", "shop"},
-		{"key name", "big: conv", "large: conv", "shop"},
-		{"aggregate", "h: {quantile: pageViewData.pageLoadTime, q: 0.9}", "h: {quantile: pageViewData.pageLoadTime, q: 0.8}", "shop"},
-		{"where", "where: seen}\n      d:", "where: not seen}\n      d:", "shop"},
-		{"total", "g: {uniques: visitor, total: true}", "g: {uniques: visitor}", "shop"},
-		{"formula", "round(c / g)", "floor(c / g)", "shop"},
-		{"formula over sessions", "value: n / size", "value: n", "long_carts"},
+		{"out of orderness", "out_of_orderness: 7s", "out_of_orderness: 8s", "carts carts_left long_carts shop shop_slow"},
+		{"skew", "max_future_skew: 6m", "max_future_skew: 7m", "carts carts_left long_carts shop shop_slow"},
+		{"a let", "visitor: 'userId ?? sessionId'", "visitor: sessionId", "carts carts_left long_carts shop shop_slow"},
+		{"a let of one", `["PAGE_VIEW", "CUSTOM"]`, `["PAGE_VIEW"]`, "carts carts_left long_carts shop shop_slow"},
+		{"session gap", "gap: 10m", "gap: 11m", "carts carts_left long_carts"},
+		{"session end", `== "PURCHASE"`, `== "SIGNUP"`, "carts carts_left long_carts"},
+		{"session length", "max_duration: 2h", "max_duration: 3h", "carts carts_left long_carts"},
+		{"open sessions", "max_open: 100000", "max_open: 90000", "carts carts_left long_carts"},
+		{"session aggregate", "slowest: {max:", "slowest: {min:", "carts carts_left long_carts"},
+		{"size", "size: 90s", "size: 60s", "shop shop_slow"},
+		{"slide", "slide: 30s", "slide: 15s", "shop shop_slow"},
+		{"offset", "offset: 10s", "offset: 11s", "shop shop_slow"},
+		{"lateness", "allowed_lateness: 2m", "allowed_lateness: 1m", "shop shop_slow"},
+		{"limit", "limit: 7", "limit: 8", "shop shop_slow"},
+		{"max_groups", "max_groups: 5000", "max_groups: 5001", "shop shop_slow"},
+		{"key", "conversionData.value > 100", "conversionData.value > 101", "shop shop_slow"},
+		{"key name", "big: conv", "large: conv", "shop shop_slow"},
+		{"aggregate", "h: {quantile: pageViewData.pageLoadTime, q: 0.9}", "h: {quantile: pageViewData.pageLoadTime, q: 0.8}", "shop shop_slow"},
+		{"where", "where: seen}\n      d:", "where: not seen}\n      d:", "shop shop_slow"},
+		{"total", "g: {uniques: visitor, total: true}", "g: {uniques: visitor}", "shop shop_slow"},
+		{"formula", "round(c / g)", "floor(c / g)", "shop shop_slow"},
+		{"formula over sessions", "value: n / size", "value: n", "carts_left long_carts"},
+		{"alert title", "title: 'Slow:", "title: 'Slow!", ""},
+		{"alert description", "Of {{ group.plan }}", "In {{ group.plan }}", ""},
+		{"recommended action", "recommended_action: Wait", "recommended_action: Go", ""},
+		{"spelling of a condition", "value > 3 and h > previous", "(3 < value) && h > previous", ""},
+		{"order of chosen groups", `[gold, (none)]`, `[(none), gold]`, ""},
+		{"alert type", "type: PERFORMANCE_DEGRADATION", "type: CUSTOM_PATTERN", "shop_slow"},
+		{"severity", "severity: LOW", "severity: HIGH", "shop_slow"},
+		{"condition", "h > previous", "h >= previous", "shop_slow"},
+		{"for", "for: 90s", "for: 80s", "shop_slow"},
+		{"keep_firing_for", "keep_firing_for: 4m", "keep_firing_for: 5m", "shop_slow"},
+		{"min_samples", "{a: 20, b: 3}", "{a: 20, b: 4}", "shop_slow"},
+		{"min_samples of another", "{a: 20, b: 3}", "{a: 20, c: 3}", "shop_slow"},
+		{"min_samples of the count", "min_samples: 2}", "min_samples: {n: 2}}", "carts_left"},
+		{"chosen groups", "plan: [gold, (none)]", "plan: gold", "shop_slow"},
+		{"no chosen groups", "    groups: {plan: [gold, (none)]}\n", "", "shop_slow"},
 	}
 	before := hashesOf(load(t, everything))
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if strings.Count(everything, test.old) != 1 {
-				t.Fatalf("%q stands there %d times", test.old, strings.Count(everything, test.old))
-			}
-			after := hashesOf(load(t, strings.Replace(everything, test.old, test.new, 1)))
+			after := hashesOf(load(t, replaceOnce(t, everything, test.old, test.new)))
 			var changed []string
-			for _, name := range []string{"carts", "long_carts", "shop"} {
+			for _, name := range []string{"carts", "carts_left", "long_carts", "shop", "shop_slow"} {
 				if before[name] != after[name] {
 					changed = append(changed, name)
 				}

@@ -23,6 +23,8 @@ type Plan struct {
 	Clocks    []Clock       // the distinct ways in which a record is judged; see Grouping.Clock
 	Sessions  []SessionKind // in the order of their names
 	Metrics   []Metric      // in the order of their names
+	Rules     []Rule        // in the order of their names
+	LeftOut   []LeftOut     // built-in rules that have no place among these metrics
 	Budget    int64         // bytes of state that all definitions may be estimated at
 	YAML      []byte        // the definitions in force, defaults merged in, canonical
 }

@@ -21,6 +21,7 @@ type (
 		Let      map[string]string `yaml:"let,omitempty"`
 		Sessions []yamlSession     `yaml:"sessions,omitempty"`
 		Metrics  []yamlMetric      `yaml:"metrics,omitempty"`
+		Alerts   []yamlAlert       `yaml:"alerts,omitempty"`
 	}
 	yamlSource struct {
 		Time           string `yaml:"time"`
@@ -88,6 +89,9 @@ func (d *document) yaml() []byte {
 	}
 	for _, m := range d.metrics {
 		out.Metrics = append(out.Metrics, m.yaml())
+	}
+	for _, a := range d.alerts {
+		out.Alerts = append(out.Alerts, a.yaml())
 	}
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
