@@ -1,6 +1,12 @@
 package alert
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"slices"
+
 	"github.com/tidemark/tidemark/processing/definition"
 	"github.com/tidemark/tidemark/processing/event"
 )
@@ -71,6 +77,59 @@ type Transition struct {
 	State State // Firing or Resolved
 	At    event.Millis
 	Seq   uint64 // of its entry in the feed
+}
+
+// Move makes a transition. Firing is the first, Resolved the last.
+func (a *Alert) Move(t Transition) {
+	if t.State != Firing && t.State != Resolved || len(a.Transitions) > 0 && (a.State != Firing || t.State != Resolved) {
+		panic("BUG: alert " + a.ID + " goes from " + a.State.String() + " to " + t.State.String())
+	}
+	a.State = t.State
+	a.Transitions = append(a.Transitions, t)
+	if t.State == Resolved {
+		a.EndedAt = t.At
+	}
+}
+
+// AsOf is the alert as it is now, sharing nothing that a later transition changes.
+func (a *Alert) AsOf() Alert {
+	now := *a
+	now.Context = slices.Clone(a.Context)
+	now.Transitions = slices.Clone(a.Transitions)
+	return now
+}
+
+// Explain adds to the alert's context.
+func (a *Alert) Explain(name, text string) {
+	a.Context = append(a.Context, Label{Name: name, Text: text})
+	slices.SortStableFunc(a.Context, func(a, b Label) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// Values are the values of the group.
+func (a *Alert) Values() []string {
+	values := make([]string, len(a.Group))
+	for i := range a.Group {
+		values[i] = a.Group[i].Text
+	}
+	return values
+}
+
+// idOf is the identity of the alert that a rule raises for a group at a window end.
+func idOf(rule definition.Hash, group []string, at event.Millis) string {
+	b := append(make([]byte, 0, 128), rule[:]...)
+	b = appendGroup(b, group)
+	b = binary.BigEndian.AppendUint64(b, uint64(at))
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
+}
+
+// appendGroup puts the length first: ("ab", "c") and ("a", "bc") must differ.
+func appendGroup(dst []byte, group []string) []byte {
+	for _, g := range group {
+		dst = binary.AppendUvarint(dst, uint64(len(g)))
+		dst = append(dst, g...)
+	}
+	return dst
 }
 
 // Seq is the sequence of the last transition.
