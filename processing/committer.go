@@ -19,7 +19,7 @@ import (
 //  1. Deltas are merged into the totals, and staged as merge operands.
 //  2. The sequencers release what W has passed, in total order; sessions take it, then run their timers up to W.
 //  3. Windows that W has passed close; closed windows that late rows changed are corrected; what can't change is settled.
-//  4. Results, dead letters and late records get their sequences.
+//  4. Rules judge the finals. Results, alerts, dead letters and late records get their sequences.
 //  5. Everything is written in one synced batch. Only then does anybody hear of it.
 //
 // After an error memory may be ahead of the disk, so nothing is tried again: the process ends and the restart recovers.
@@ -32,6 +32,7 @@ type committer struct {
 	totals    []*window.Totals // by grouping
 	books     []*window.Book   // by metric
 	flows     []*flow          // by session kind
+	rules     *rulebook
 	cursors   map[event.PartitionID]*Cursor
 	resume    map[event.PartitionID]event.Offset // partitions whose held rows are still being read again
 	counters  Counters
@@ -199,7 +200,7 @@ func (c *committer) runSessions(ch *Changes, h *harvest, w event.Millis) {
 }
 
 // publish closes windows and corrects closed ones: finals by window end, then corrections by window end, each in the
-// order of the metrics' names.
+// order of the metrics' names, then the alerts that the finals bring about.
 func (c *committer) publish(ch *Changes, touched [][]event.Millis, w event.Millis, now time.Time) {
 	if w == event.NoTime {
 		return
@@ -222,6 +223,7 @@ func (c *committer) publish(ch *Changes, touched [][]event.Millis, w event.Milli
 		corrections = append(corrections, b.Correct(w, now)...)
 	}
 	c.appendResults(ch, corrections)
+	c.judge(ch, w, finals)
 }
 
 // appendInput puts what the input did wrong into the feed: dead letters and late records.

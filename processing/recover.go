@@ -59,6 +59,10 @@ func newCommitter(p *Pipeline, s *State) (*committer, error) {
 		return nil, err
 	}
 	c.loadBooks(s)
+	var err error
+	if c.rules, err = newRulebook(p.plan, s); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 

@@ -20,17 +20,25 @@ import (
 // outcome is everything that must not depend on how a log was read.
 type outcome struct {
 	Finals, Last map[string]string
+	Alerts       []string // in the order of the feed
 	Counters     processing.Counters
 	Late         map[string]int64
 	DeadLetters  map[event.Coordinate]string
 }
 
-// replayMetrics have everything: both ways, sliding windows, totals and a limit.
+// replayMetrics have everything: both ways, sliding windows, totals and a limit, and rules on all of them.
 const replayMetrics = rigVisits + `
   - {name: views, window: {size: 10s}, allowed_lateness: 7s, group_by: {url: url}, limit: 2, aggregates: {n: {count: true}}}
   - {name: users, window: {size: 20s, slide: 5s}, allowed_lateness: 10s, aggregates: {n: {uniques: user}}}
   - {name: share, window: {size: 10s, slide: 5s}, group_by: {url: url}, value: n / all,
-     aggregates: {n: {count: 'user != "a"'}, all: {count: true, total: true}}}`
+     aggregates: {n: {count: 'user != "a"'}, all: {count: true, total: true}}}
+alerts:
+  - {name: busy, on: views, when: value >= 2, keep_firing_for: 15s}
+  - {name: busier, on: views, when: value > previous, groups: {url: [/a, (none), (other)]}}
+  - {name: few, on: users, when: value <= 1, for: 12s}
+  - {name: rising, on: users, when: value > previous and n > 1, keep_firing_for: 5s}
+  - {name: most, on: share, when: value > 0.5, for: 5s, min_samples: {all: 3}}
+  - {name: visited, on: closed, when: events > 2}`
 
 // TestStateIsAFunctionOfTheLog reads a random log twice: in one go, and with other workers, answers, commits, arrivals and
 // restarts. Everything that counts must be the same. No partition falls idle before the end: floors are no function of
@@ -48,7 +56,7 @@ func TestStateIsAFunctionOfTheLog(t *testing.T) {
 			pass(untilSettled)
 			r.end()
 			want = r.outcome()
-			rt.Logf("%d finals, %d last, late %v, %+v", len(want.Finals), len(want.Last), want.Late, want.Counters)
+			rt.Logf("%d entries of alerts, %d finals, %d last, late %v, %+v", len(want.Alerts), len(want.Finals), len(want.Last), want.Late, want.Counters)
 		})
 		steps := rapid.SliceOfN(rapid.Custom(randomStep), 1, 12).Draw(rt, "steps")
 		round := rapid.IntRange(1, 40).Draw(rt, "round")
@@ -164,6 +172,9 @@ func (r *rig) outcome() outcome {
 				r.t.Errorf("%s has two finals", windowText(e.Result))
 			}
 			o.Finals[windowText(e.Result)] = numbersText(e.Result)
+		case e.Alert != nil:
+			a := e.Alert
+			o.Alerts = append(o.Alerts, fmt.Sprint(a.ID, " ", a.Definition, a.Values(), " ", a.State, " ", a.StartedAt, " ", a.EndedAt, " ", a.Value, a.Metrics, a.Context))
 		case e.Late != nil:
 			for name, n := range e.Late.ByDefinition {
 				o.Late[name] += n

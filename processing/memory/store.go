@@ -26,6 +26,7 @@ type Store struct {
 	history     map[processing.PaneKey][]byte
 	sessions    map[shard][]byte
 	results     map[resultKey]processing.ResultBlock
+	alerts      alerts
 	entries     []processing.Entry
 	counters    processing.Counters
 	definitions map[definition.Hash]processing.Start
@@ -53,6 +54,7 @@ func NewStore() *Store {
 		panes: make(map[processing.PaneKey][]byte), history: make(map[processing.PaneKey][]byte),
 		sessions: make(map[shard][]byte), results: make(map[resultKey]processing.ResultBlock),
 		definitions: make(map[definition.Hash]processing.Start),
+		alerts:      newAlerts(),
 	}
 }
 
@@ -112,6 +114,7 @@ func (s *Store) Load(plan *definition.Plan) (*processing.State, error) {
 			return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
 		}),
 		Definitions: slices.Collect(maps.Values(s.definitions)),
+		Alerts:      s.alerts.firing(), Watches: s.alerts.watching(),
 	}
 	for key, block := range s.panes {
 		state.Panes = append(state.Panes, processing.PaneBlock{PaneKey: key, Block: slices.Clone(block)})
@@ -140,6 +143,7 @@ func (s *Store) Commit(c *processing.Changes) error {
 		return err
 	}
 	s.commits++
+	s.alerts.apply(c)
 	s.watermark, s.newest, s.counters = c.Watermark, c.Newest, c.Counters
 	for _, cur := range c.Cursors {
 		s.cursors[cur.Partition] = cur
@@ -169,6 +173,10 @@ func keep(e processing.Entry) processing.Entry {
 		r := *e.Result
 		e.Result = &r
 	}
+	if e.Alert != nil {
+		a := e.Alert.AsOf()
+		e.Alert = &a
+	}
 	return e
 }
 
@@ -180,6 +188,9 @@ func (s *Store) check(c *processing.Changes) error {
 		if want := uint64(len(s.entries) + i + 1); e.Seq != want {
 			return fmt.Errorf("entry %d of the feed where %d is next", e.Seq, want)
 		}
+	}
+	if err := s.alerts.check(c); err != nil {
+		return err
 	}
 	for _, cur := range c.Cursors {
 		old, ok := s.cursors[cur.Partition]
