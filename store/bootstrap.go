@@ -30,7 +30,12 @@ var (
 )
 
 // storeFormat is the version of everything this package writes: keyspaces, keys, and which values there are.
-const storeFormat = 1
+//
+//	1  no alerts
+//	2  alerts: their keyspaces, and entries of the feed
+//
+// A store of an earlier format is one of this format in which something has not happened yet: Open raises it.
+const storeFormat = 2
 
 // The store's own file beside Pebble's says whose directory this is and in which format, so that both are known before
 // Pebble has changed anything.
@@ -193,8 +198,31 @@ func fill(tmp string, opts *Options, lock *pebble.Lock) error {
 	return syncDir(opts.FS, tmp)
 }
 
-func writeMarker(fsys vfs.FS, dir string) error {
+// raiseFormat says that the store is of this version's format from now on, before anything of it is written. The marker is
+// replaced as a whole: there is always one.
+func raiseFormat(fsys vfs.FS, dir string) error {
 	path := fsys.PathJoin(dir, markerName)
+	format, err := readMarker(fsys, path)
+	if err != nil || format == storeFormat {
+		return err
+	}
+	if err := writeMarkerFile(fsys, path+".new"); err != nil {
+		return err
+	}
+	if err := fsys.Rename(path+".new", path); err != nil {
+		return fmt.Errorf("raise store format: %w", err)
+	}
+	return syncDir(fsys, dir)
+}
+
+func writeMarker(fsys vfs.FS, dir string) error {
+	if err := writeMarkerFile(fsys, fsys.PathJoin(dir, markerName)); err != nil {
+		return err
+	}
+	return syncDir(fsys, dir)
+}
+
+func writeMarkerFile(fsys vfs.FS, path string) error {
 	f, err := fsys.Create(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return fmt.Errorf("create store marker: %w", err)
@@ -206,7 +234,7 @@ func writeMarker(fsys vfs.FS, dir string) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return syncDir(fsys, dir)
+	return nil
 }
 
 // lockDir takes Pebble's lock of a directory that exists.

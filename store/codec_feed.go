@@ -60,6 +60,11 @@ func (e *feedEncoder) add(entry *processing.Entry, atMs int64) error {
 	switch {
 	case entry.Type == processing.ResultEntry && entry.Result != nil:
 		e.addResult(entry.Result)
+	case entry.Type == processing.AlertEntry && entry.Alert != nil:
+		if err := checkAlert(entry.Alert); err != nil {
+			return fmt.Errorf("feed entry %d: %w", entry.Seq, err)
+		}
+		e.payload = appendAlert(e.payload, entry.Alert)
 	case entry.Type == processing.DeadLetterEntry && entry.DeadLetter != nil:
 		e.payload = appendDeadLetter(e.payload, entry.DeadLetter)
 	case entry.Type == processing.LateEntry && entry.Late != nil:
@@ -129,6 +134,8 @@ func decodeFeedBlock(key, value []byte) (feedBlock, error) {
 	return b, d.err
 }
 
+var knownTypes = Types(processing.ResultEntry, processing.AlertEntry, processing.DeadLetterEntry, processing.LateEntry)
+
 // next reads the entry after the last one read. An entry of a type that is not wanted, or whose sequence is not above
 // after, is not decoded: ok is false.
 func (b *feedBlock) next(seq, after uint64, types TypeSet) (entry processing.Entry, ok bool, err error) {
@@ -136,7 +143,7 @@ func (b *feedBlock) next(seq, after uint64, types TypeSet) (entry processing.Ent
 	kind := processing.EntryType(d.byte())
 	atMs := b.atMs + d.varint()
 	payload := decoder{b: d.bytes()}
-	if !Types(processing.ResultEntry, processing.DeadLetterEntry, processing.LateEntry).Has(kind) {
+	if !knownTypes.Has(kind) {
 		d.fail("type of a feed entry")
 	}
 	if d.err != nil || seq <= after || !types.Has(kind) {
@@ -146,6 +153,9 @@ func (b *feedBlock) next(seq, after uint64, types TypeSet) (entry processing.Ent
 	switch kind {
 	case processing.ResultEntry:
 		entry.Result = payload.result(b.metrics)
+	case processing.AlertEntry:
+		a := payload.alert()
+		entry.Alert = &a
 	case processing.DeadLetterEntry:
 		entry.DeadLetter = payload.deadLetter()
 	case processing.LateEntry:

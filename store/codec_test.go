@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tidemark/tidemark/processing"
+	"github.com/tidemark/tidemark/processing/alert"
 	"github.com/tidemark/tidemark/processing/definition"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/window"
@@ -65,10 +66,13 @@ var genResult = rapid.Custom(func(t *rapid.T) window.Result {
 
 var genEntry = rapid.Custom(func(t *rapid.T) processing.Entry {
 	e := processing.Entry{AtMs: rapid.Int64Range(0, 1<<45).Draw(t, "at")}
-	switch rapid.IntRange(0, 2).Draw(t, "type") {
+	switch rapid.IntRange(0, 3).Draw(t, "type") {
 	case 0:
 		r := genResult.Draw(t, "result")
 		e.Type, e.Result = processing.ResultEntry, &r
+	case 2:
+		a := genAlert.Draw(t, "alert")
+		e.Type, e.Alert = processing.AlertEntry, &a
 	case 1:
 		e.Type, e.DeadLetter = processing.DeadLetterEntry, &processing.DeadLetter{
 			Reason: rapid.String().Draw(t, "reason"), Detail: rapid.String().Draw(t, "detail"), Topic: genTopic.Draw(t, "topic"),
@@ -254,6 +258,7 @@ func FuzzDecode(f *testing.F) {
 	for i, entry := range []processing.Entry{
 		{Type: processing.ResultEntry, Result: &r},
 		{Type: processing.DeadLetterEntry, DeadLetter: &processing.DeadLetter{Reason: "undecodable", Value: []byte("x")}},
+		{Type: processing.AlertEntry, Alert: &alert.Alert{ID: "a", State: alert.Resolved, Transitions: make([]alert.Transition, 1)}},
 		{Type: processing.LateEntry, Late: &processing.Late{ByDefinition: map[string]int64{"m": 2}, Samples: make([]processing.LateSample, 1)}},
 	} {
 		if err := e.add(&entry, int64(i)); err != nil {

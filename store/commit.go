@@ -60,6 +60,8 @@ func (s *Store) stage(c *processing.Changes) (tail, error) {
 		func() error { return s.stagePanes(c.Panes) },
 		func() error { return s.stageSessions(c.Sessions) },
 		func() error { return s.stageResults(c.Results) },
+		func() error { return s.stageAlerts(c.Alerts) },
+		func() error { return s.stageWatches(c.Watches) },
 		func() error { return s.stageFeed(c, &next) },
 		func() error { return s.trim(c.AtMs, &next) },
 	} {

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -18,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/tidemark/tidemark/processing"
+	"github.com/tidemark/tidemark/processing/alert"
 )
 
 var ignoreIdentity = cmpopts.IgnoreFields(processing.State{}, "Instance", "Epoch")
@@ -116,6 +119,33 @@ func checkClone(t *testing.T, cl clone, states []*processing.State) {
 	noFault(t, err)
 	if page.Head != got.Head || uint64(len(page.Entries)) != got.Head {
 		t.Fatalf("crash at %s: head %d, %d entries", cl.op, page.Head, len(page.Entries))
+	}
+	checkAlertIndexes(t, s, page.Entries)
+}
+
+// checkAlertIndexes holds what lists show of alerts to what the feed says of them.
+func checkAlertIndexes(t *testing.T, s *Store, entries []processing.Entry) {
+	t.Helper()
+	last := map[string]alert.Alert{}
+	for _, e := range entries {
+		if e.Alert != nil {
+			last[e.Alert.ID] = *e.Alert
+		}
+	}
+	v := mustView(t, s)
+	defer v.Close()
+	for _, state := range []alert.State{0, alert.Firing, alert.Resolved} {
+		var want []alert.Alert
+		for _, a := range slices.Backward(sorted(last)) {
+			if state == 0 || a.State == state {
+				want = append(want, a)
+			}
+		}
+		got, more, err := v.Alerts(&AlertQuery{From: math.MinInt64, To: math.MaxInt64, State: state, Limit: 1 << 20})
+		noFault(t, err)
+		if noDiff(t, got, want); more {
+			t.Fatal("more than all")
+		}
 	}
 }
 

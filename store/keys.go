@@ -24,6 +24,10 @@ const (
 	spaceFeedIndex  space = 9  // first sequence -> mask of types; only of feed blocks that hold more than results
 	spaceReader     space = 10 // name -> position in the feed
 	spaceDefinition space = 11 // hash -> Start
+	spaceAlert      space = 13 // id -> Alert
+	spaceAlertIndex space = 14 // time it began to fire, id -> alertMark
+	spaceFiring     space = 15 // the same, of those that fire
+	spaceWatch      space = 16 // rule, group -> what the rule remembers
 )
 
 // spaceNames are the names of the keyspaces, in the order of their prefixes.
@@ -42,6 +46,10 @@ var spaceNames = []struct {
 	{spaceFeedIndex, "feed_index"},
 	{spaceReader, "reader"},
 	{spaceDefinition, "definition"},
+	{spaceAlert, "alert"},
+	{spaceAlertIndex, "alert_index"},
+	{spaceFiring, "alert_firing"},
+	{spaceWatch, "watch"},
 }
 
 var (

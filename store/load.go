@@ -7,8 +7,8 @@ import (
 	"github.com/tidemark/tidemark/processing/definition"
 )
 
-// Load reads the state as of the last commit: all cursors, floors and starts, and of panes, sessions and results those
-// that the plan has. Results are those of windows that can still change: End - 1 + Lateness > W.
+// Load reads the state as of the last commit: all cursors, floors, starts, firing alerts and watches, and of panes,
+// sessions and results those that the plan has. Results are those of windows that can still change: End - 1 + Lateness > W.
 func (s *Store) Load(plan *definition.Plan) (*processing.State, error) {
 	v, err := s.View()
 	if err != nil {
@@ -36,6 +36,9 @@ func (v *View) load(plan *definition.Plan) (*processing.State, error) {
 		return nil, err
 	}
 	if state.Definitions, err = v.Starts(); err != nil {
+		return nil, err
+	}
+	if err := v.loadAlerts(state); err != nil {
 		return nil, err
 	}
 	for i := range plan.Groupings {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/tidemark/tidemark/processing"
+	"github.com/tidemark/tidemark/processing/alert"
 	"github.com/tidemark/tidemark/processing/definition"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/window"
@@ -31,6 +32,8 @@ type model struct {
 	sessions map[int]string
 	results  map[event.Millis]processing.ResultBlock
 	starts   map[definition.Hash]processing.Start
+	alerts   map[string]alert.Alert
+	watches  map[string]processing.Watch
 	feed     []processing.Entry
 }
 
@@ -40,6 +43,7 @@ func newModel() *model {
 		cursors: map[event.PartitionID]processing.Cursor{}, floors: map[string]processing.Floor{},
 		panes: map[processing.PaneKey]string{}, history: map[processing.PaneKey]string{}, sessions: map[int]string{},
 		results: map[event.Millis]processing.ResultBlock{}, starts: map[definition.Hash]processing.Start{},
+		alerts: map[string]alert.Alert{}, watches: map[string]processing.Watch{},
 	}
 }
 
@@ -81,6 +85,15 @@ func (m *model) apply(c *processing.Changes) {
 	for _, s := range c.Definitions {
 		m.starts[s.Hash] = s
 	}
+	for _, a := range c.Alerts {
+		m.alerts[a.ID] = a
+	}
+	for _, w := range c.Watches {
+		m.watches[w.Group[0]] = w
+		if len(w.Block) == 0 {
+			delete(m.watches, w.Group[0])
+		}
+	}
 	m.feed = append(m.feed, c.Feed...)
 	m.head += uint64(len(c.Feed))
 }
@@ -97,6 +110,12 @@ func (m *model) state() *processing.State {
 	s := &processing.State{
 		Watermark: m.last.Watermark, Head: m.head, Counters: m.last.Counters,
 		Cursors: sorted(m.cursors), Floors: sorted(m.floors), Results: sorted(m.results),
+		Watches: sorted(m.watches),
+	}
+	for _, a := range sorted(m.alerts) {
+		if a.State == alert.Firing {
+			s.Alerts = append(s.Alerts, a)
+		}
 	}
 	for k, b := range m.panes {
 		s.Panes = append(s.Panes, processing.PaneBlock{PaneKey: k, Block: []byte(b)})
@@ -144,7 +163,36 @@ func (m *model) randomChanges(rng *rand.Rand) *processing.Changes {
 		c.Sessions = append(c.Sessions, s)
 	}
 	m.randomResults(rng, c)
+	m.randomAlerts(rng, c)
 	return c
+}
+
+// randomAlerts lets rules remember something, and alerts begin to fire or be resolved. Their ids sort as they began.
+func (m *model) randomAlerts(rng *rand.Rand, c *processing.Changes) {
+	for range rng.IntN(3) {
+		w := processing.Watch{Rule: definition.Hash{6}, Group: []string{fmt.Sprint("g", rng.IntN(9))}, Block: randomBlock(rng)}
+		if rng.IntN(3) == 0 {
+			w.Block = nil
+		}
+		c.Watches = append(c.Watches, w)
+	}
+	add := func(a alert.Alert) {
+		a.Transitions = append(slices.Clip(a.Transitions), alert.Transition{State: a.State, At: c.Watermark, Seq: m.head + uint64(len(c.Feed)) + 1})
+		c.Alerts = append(c.Alerts, a)
+		c.Feed = append(c.Feed, processing.Entry{Seq: a.Seq(), Type: processing.AlertEntry, AtMs: c.AtMs, Alert: &a})
+	}
+	for _, a := range sorted(m.alerts) {
+		if a.State == alert.Firing && rng.IntN(5) == 0 {
+			a.State, a.EndedAt = alert.Resolved, c.Watermark
+			add(a)
+		}
+	}
+	if rng.IntN(4) == 0 {
+		add(alert.Alert{
+			ID: fmt.Sprintf("%09d", c.Watermark), State: alert.Firing, Type: "CUSTOM_PATTERN", Severity: "LOW", StartedAt: c.Watermark,
+			EndedAt: event.NoTime, Title: string(randomBlock(rng)),
+		})
+	}
 }
 
 func randomBlock(rng *rand.Rand) []byte {

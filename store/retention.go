@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"github.com/tidemark/tidemark/processing/alert"
 	"github.com/tidemark/tidemark/processing/event"
 )
 
@@ -26,6 +28,7 @@ type trimmed struct {
 	started   bool
 	more      bool         // the last look stopped at trimBlocks
 	results   event.Millis // W less the time that results are kept; NoTime before the first look
+	alerts    event.Millis // the same of alerts
 }
 
 // trim stages the deletions that are due.
@@ -37,11 +40,12 @@ func (s *Store) trim(atMs int64, next *tail) error {
 			return fmt.Errorf("drop old feed entries: %w", err)
 		}
 	}
-	keep := event.Millis(s.opts.Retention.Results.Milliseconds())
-	if next.watermark < math.MinInt64+keep {
-		return nil
+	if due, ok := dueAt(next.watermark, s.opts.Retention.Alerts, t.alerts); ok {
+		if err := s.trimAlerts(due); err != nil {
+			return fmt.Errorf("drop old alerts: %w", err)
+		}
 	}
-	if due := next.watermark - keep; t.results == event.NoTime || due-t.results >= trimEveryEvent {
+	if due, ok := dueAt(next.watermark, s.opts.Retention.Results, t.results); ok {
 		t.results = due
 		for _, sp := range []space{spaceHistory, spaceResult} {
 			if err := s.trimTimes(sp, due); err != nil {
@@ -50,6 +54,41 @@ func (s *Store) trim(atMs int64, next *tail) error {
 		}
 	}
 	return nil
+}
+
+// dueAt is the time before which everything is too old; ok is false while it has hardly moved since the last look.
+func dueAt(w event.Millis, kept time.Duration, last event.Millis) (due event.Millis, ok bool) {
+	keep := event.Millis(kept.Milliseconds())
+	if w < math.MinInt64+keep {
+		return 0, false
+	}
+	due = w - keep
+	return due, last == event.NoTime || due-last >= trimEveryEvent
+}
+
+// trimAlerts drops alerts that were resolved before due. Those that fire stay, whatever their age: the index has them
+// where they began, so that each look passes over them. What one look leaves is dropped by the next commits.
+func (s *Store) trimAlerts(due event.Millis) error {
+	lower, upper := appendMarkKey(nil, spaceAlertIndex, AlertPos{StartedAt: math.MinInt64}), appendMarkKey(nil, spaceAlertIndex, AlertPos{StartedAt: due})
+	dropped := 0
+	err := scan(s.db, lower, upper, func(key, value []byte) error {
+		mark, err := decodeMark(value)
+		if err != nil || mark.state != alert.Resolved || mark.endedAt >= due {
+			return err
+		}
+		if dropped++; dropped > trimBlocks {
+			return errStop
+		}
+		at, err := parseMarkKey(key)
+		if err != nil {
+			return err
+		}
+		return dropAlert(s.batch, at)
+	})
+	if dropped <= trimBlocks {
+		s.trimmed.alerts = due
+	}
+	return err
 }
 
 // trimFeed drops blocks from the front of the feed as long as they are too old or the feed is too big. It looks at what

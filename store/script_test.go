@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/tidemark/tidemark/processing"
+	"github.com/tidemark/tidemark/processing/alert"
 	"github.com/tidemark/tidemark/processing/definition"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/window"
@@ -25,12 +26,14 @@ type script struct {
 	head  uint64
 	w     event.Millis
 	plan  definition.Plan
+
+	alerts map[string]alert.Alert
 }
 
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/scripts", func(t *testing.T, path string) {
 		fs := vfs.NewMem()
-		s := &script{t: t, fs: fs, opts: testOptions(fs), w: event.NoTime}
+		s := &script{t: t, fs: fs, opts: testOptions(fs), w: event.NoTime, alerts: map[string]alert.Alert{}}
 		s.plan = definition.Plan{
 			Groupings: []definition.Grouping{{Hash: hash("g")}, {Hash: hash("h")}},
 			Sessions:  []definition.SessionKind{{Hash: hash("k")}},
@@ -89,6 +92,20 @@ func (s *script) run(d *datadriven.TestData) (string, error) {
 		return panes(d, v)
 	case "keyspaces":
 		return keyspaces(v)
+	case "alerts":
+		return listAlerts(d, v)
+	case "alert":
+		a, ok, err := v.Alert(str(d, "id", ""))
+		if !ok {
+			return "none\n", err
+		}
+		return alertText(&a), err
+	case "firing":
+		counts, err := v.FiringAlerts()
+		return fmt.Sprintln(counts), err
+	case "revision":
+		r, found, kept, err := v.Result(hash(str(d, "m", "m")), event.Millis(num(d, "start", 0)), strings.Split(str(d, "group", ""), "+"))
+		return fmt.Sprintf("found %v, kept %v: ", found, kept) + rowsText([]window.Result{r}), err
 	}
 	return "", fmt.Errorf("unknown command %s", d.Cmd)
 }
@@ -169,6 +186,8 @@ func (s *script) change(c *processing.Changes, what string, args []string, head 
 	case "entry":
 		*head++
 		c.Feed = append(c.Feed, parseEntry(*head, c.AtMs, args))
+	case "fire", "resolve", "watch":
+		s.alertChange(c, what, args, at, head)
 	case "seq":
 		*head = uint64(at(0))
 	default:
@@ -240,6 +259,12 @@ func (s *script) load() (string, error) {
 	for _, r := range st.Results {
 		fmt.Fprintf(&b, "result %s %d: %d rows\n", r.Metric, r.Start, len(r.Results))
 	}
+	for i := range st.Alerts {
+		b.WriteString("alert " + alertText(&st.Alerts[i]))
+	}
+	for _, w := range st.Watches {
+		fmt.Fprintf(&b, "watch %c %s %s\n", w.Rule[0], strings.Join(w.Group, ","), w.Block)
+	}
 	return b.String(), nil
 }
 
@@ -255,7 +280,7 @@ func (s *script) feed(d *datadriven.TestData) (string, error) {
 	if d.HasArg("types") {
 		types = 0
 		for _, name := range strings.Split(str(d, "types", ""), "+") {
-			types |= Types(map[string]processing.EntryType{"result": processing.ResultEntry, "dead": processing.DeadLetterEntry, "late": processing.LateEntry}[name])
+			types |= Types(map[string]processing.EntryType{"result": processing.ResultEntry, "alert": processing.AlertEntry, "dead": processing.DeadLetterEntry, "late": processing.LateEntry}[name])
 		}
 	}
 	page, err := s.store.Feed(uint64(num(d, "after", 0)), int(num(d, "limit", 100)), types)
@@ -267,6 +292,8 @@ func (s *script) feed(d *datadriven.TestData) (string, error) {
 			fmt.Fprintf(&b, "%d at %d: result %s %s", e.Seq, e.AtMs, e.Result.Metric, rowsText([]window.Result{*e.Result}))
 		case e.DeadLetter != nil:
 			fmt.Fprintf(&b, "%d at %d: dead letter, %s\n", e.Seq, e.AtMs, e.DeadLetter.Reason)
+		case e.Alert != nil:
+			fmt.Fprintf(&b, "%d at %d: alert %s", e.Seq, e.AtMs, alertText(e.Alert))
 		case e.Late != nil:
 			fmt.Fprintf(&b, "%d at %d: late, %s\n", e.Seq, e.AtMs, e.Late.Topic)
 		}

@@ -79,11 +79,16 @@ func open(dir string, opts Options, adjust func(*pebble.Options)) (*Store, error
 	popts := opts.pebble(lock)
 	popts.ErrorIfNotExists = true
 	adjust(popts)
+	if !popts.ReadOnly {
+		if err := raiseFormat(opts.FS, dir); err != nil {
+			return nil, errors.Join(fmt.Errorf("open store: %w", err), lock.Close())
+		}
+	}
 	db, err := pebble.Open(dir, popts)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), lock.Close())
 	}
-	s := &Store{dir: dir, opts: opts, lock: lock, db: db, trimmed: trimmed{results: event.NoTime}}
+	s := &Store{dir: dir, opts: opts, lock: lock, db: db, trimmed: trimmed{results: event.NoTime, alerts: event.NoTime}}
 	if err := s.readHead(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.Close())
 	}
