@@ -171,7 +171,7 @@ func (a *app) openPipeline() (err error) {
 		return err
 	}
 	if a.publisher, err = kafka.NewPublisher(kafka.PublisherOptions{
-		Cluster: a.cluster, MetricsTopic: c.topics.MetricsTopic, DeadLetterTopic: c.topics.DeadLetterTopic,
+		Cluster: a.cluster, MetricsTopic: c.topics.MetricsTopic, AlertsTopic: c.topics.AlertsTopic, DeadLetterTopic: c.topics.DeadLetterTopic,
 		Encoding: c.outputEncoding, Epoch: a.store.Epoch(), Plan: c.plan, Feed: publisherFeed{a.store},
 	}); err != nil {
 		return err
@@ -199,7 +199,9 @@ func (a *app) run(ctx context.Context) error {
 
 func (a *app) publish(ctx context.Context) error {
 	topics := &a.config.topics
-	outputs := map[string]int{topics.MetricsTopic: kafka.DataPartitions, topics.DeadLetterTopic: kafka.LogPartitions}
+	outputs := map[string]int{
+		topics.MetricsTopic: kafka.DataPartitions, topics.AlertsTopic: kafka.LogPartitions, topics.DeadLetterTopic: kafka.LogPartitions,
+	}
 	if err := kafka.EnsureTopics(ctx, a.cluster, outputs, a.config.createTopics || a.broker != nil); err != nil {
 		if ctx.Err() != nil {
 			return nil

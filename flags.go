@@ -11,7 +11,7 @@ import (
 type topicFlags struct {
 	EventsTopic     string `default:"events" help:"Topic that events are read from."`
 	MetricsTopic    string `default:"metrics" help:"Topic that results are written to."`
-	AlertsTopic     string `default:"alerts" help:"Topic of the alerts; the embedded broker has it."`
+	AlertsTopic     string `default:"alerts" help:"Topic that alerts are written to."`
 	DeadLetterTopic string `default:"dead-letters" help:"Topic that records go to that can't be used, with the reason."`
 }
 

@@ -7,7 +7,6 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/twmb/avro"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tidemark/tidemark/processing/definition"
@@ -16,7 +15,7 @@ import (
 	"github.com/tidemark/tidemark/schemas"
 )
 
-// Encoding is how values of the metrics topic are written.
+// Encoding is how values of the topics of metrics and alerts are written.
 type Encoding string
 
 // The encodings.
@@ -34,14 +33,14 @@ type processedMetric struct {
 	MetricType  string             `avro:"metricType" json:"metricType"`
 	Value       number             `avro:"value" json:"value"` // NaN: no data
 	Count       *int64             `avro:"count" json:"count"` // null when retracted
-	Dimensions  map[string]string  `avro:"dimensions" json:"dimensions"`
+	Dimensions  sortedMap[string]  `avro:"dimensions" json:"dimensions"`
 	Tags        []string           `avro:"tags" json:"tags"`
 	Source      string             `avro:"source" json:"source"`
 	Metric      string             `avro:"metric" json:"metric"`
 	Kind        string             `avro:"kind" json:"kind"`
 	Revision    int                `avro:"revision" json:"revision"`
 	Unit        string             `avro:"unit" json:"unit"`
-	Aggregates  map[string]float64 `avro:"aggregates" json:"aggregates"` // those that are null are left out
+	Aggregates  sortedMap[float64] `avro:"aggregates" json:"aggregates"` // those that are null are left out
 }
 
 // number is a double whose NaN is null in JSON.
@@ -63,17 +62,16 @@ const (
 
 // metricEncoder turns results into records of the metrics topic.
 type metricEncoder struct {
-	encoding Encoding
-	schema   *avro.Schema
-	metrics  map[definition.Hash]*definition.Metric
+	values  valueEncoder
+	metrics map[definition.Hash]*definition.Metric
 }
 
 func newMetricEncoder(encoding Encoding, plan *definition.Plan) (*metricEncoder, error) {
-	schema, err := avro.Parse(schemas.Metrics)
+	values, err := newValueEncoder(encoding, schemas.Metrics)
 	if err != nil {
-		return nil, fmt.Errorf("parse metrics schema: %w", err)
+		return nil, fmt.Errorf("metrics schema: %w", err)
 	}
-	e := &metricEncoder{encoding: encoding, schema: schema, metrics: make(map[definition.Hash]*definition.Metric)}
+	e := &metricEncoder{values: values, metrics: make(map[definition.Hash]*definition.Metric)}
 	for i := range plan.Metrics {
 		e.metrics[plan.Metrics[i].Hash] = &plan.Metrics[i]
 	}
@@ -83,10 +81,7 @@ func newMetricEncoder(encoding Encoding, plan *definition.Plan) (*metricEncoder,
 // value encodes a result.
 func (e *metricEncoder) value(r *window.Result) ([]byte, error) {
 	m := e.describe(r)
-	if e.encoding == Avro {
-		return e.schema.AppendEncode(nil, &m)
-	}
-	return appendJSON(&m)
+	return e.values.encode(&m)
 }
 
 // describe adds to a result what its definition says. A result that was computed before the definitions were changed may
@@ -99,13 +94,11 @@ func (e *metricEncoder) describe(r *window.Result) processedMetric {
 		WindowEnd:   int64(r.End),
 		MetricType:  "CUSTOM_METRIC",
 		Value:       number(math.NaN()),
-		Dimensions:  make(map[string]string, len(r.Group)),
 		Tags:        []string{},
 		Source:      "tidemark",
 		Metric:      r.Metric,
 		Kind:        r.Kind.String(),
 		Revision:    r.Revision,
-		Aggregates:  make(map[string]float64, len(r.Aggregates)),
 	}
 	if r.Truncated {
 		m.Tags = append(m.Tags, tagTruncated)
@@ -119,21 +112,25 @@ func (e *metricEncoder) describe(r *window.Result) processedMetric {
 	of := e.metrics[r.Definition]
 	if of == nil {
 		m.Tags = append(m.Tags, tagUnknownDefinition)
-		for i, g := range r.Group {
-			m.Dimensions["group_"+strconv.Itoa(i+1)] = g
-		}
+		m.Dimensions = sortMap(name(r.Group, func(i int) string { return "group_" + strconv.Itoa(i+1) }))
 		return m
 	}
 	m.MetricType, m.Unit = of.Type, of.Unit
-	for i, g := range r.Group {
-		m.Dimensions[of.Keys[i]] = g
-	}
-	if r.Kind != window.Retract {
-		for i, a := range r.Aggregates {
-			if a.Valid {
-				m.Aggregates[of.Aggregates[i].Name] = a.Float
-			}
+	m.Dimensions = sortMap(name(r.Group, func(i int) string { return of.Keys[i] }))
+	aggregates := make(map[string]float64, len(r.Aggregates))
+	for i, a := range r.Aggregates {
+		if a.Valid && r.Kind != window.Retract {
+			aggregates[of.Aggregates[i].Name] = a.Float
 		}
+	}
+	m.Aggregates = sortMap(aggregates)
+	return m
+}
+
+func name(values []string, of func(int) string) map[string]string {
+	m := make(map[string]string, len(values))
+	for i, v := range values {
+		m[of(i)] = v
 	}
 	return m
 }

@@ -55,8 +55,13 @@ func resultEntry(r *window.Result) processing.Entry {
 // decoded is a ProcessedMetric as a consumer sees it.
 func decoded(t *testing.T, value []byte) map[string]any {
 	t.Helper()
+	return decodedAs(t, schemas.Metrics, value)
+}
+
+func decodedAs(t *testing.T, schema string, value []byte) map[string]any {
+	t.Helper()
 	var m map[string]any
-	rest, err := avro.MustParse(schemas.Metrics).Decode(value, &m)
+	rest, err := avro.MustParse(schema).Decode(value, &m)
 	must(t, err)
 	if len(rest) > 0 {
 		t.Errorf("%d bytes follow the value", len(rest))

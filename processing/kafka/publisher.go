@@ -35,6 +35,7 @@ type Feed interface {
 type PublisherOptions struct {
 	Cluster         Cluster
 	MetricsTopic    string
+	AlertsTopic     string
 	DeadLetterTopic string
 	Encoding        Encoding
 	Epoch           string // of the feed's sequence
@@ -45,7 +46,7 @@ type PublisherOptions struct {
 // Validate reports every fault.
 func (o *PublisherOptions) Validate() error {
 	faults := []error{o.Cluster.Validate()}
-	if o.MetricsTopic == "" || o.DeadLetterTopic == "" {
+	if o.MetricsTopic == "" || o.AlertsTopic == "" || o.DeadLetterTopic == "" {
 		faults = append(faults, errors.New("topics: missing"))
 	}
 	if o.Encoding != Avro && o.Encoding != JSON {
@@ -57,7 +58,8 @@ func (o *PublisherOptions) Validate() error {
 	return errors.Join(faults...)
 }
 
-// Publisher writes the feed to Kafka: results to the metrics topic, dead letters to theirs. Late entries are for REST only.
+// Publisher writes the feed to Kafka: results to the metrics topic, alerts and dead letters to theirs. Late entries are for
+// REST only.
 //
 // It takes a page of the feed, sends it, waits until every record is acknowledged, saves its place, and takes the next.
 // So each entry arrives at least once: after a crash the page that was under way goes out again, with the same ids and
@@ -68,7 +70,8 @@ func (o *PublisherOptions) Validate() error {
 type Publisher struct {
 	opts    PublisherOptions
 	client  *kgo.Client
-	encoder *metricEncoder
+	metrics *metricEncoder
+	alerts  *alertEncoder
 	log     *slog.Logger
 	news    chan struct{} // holds a token when the feed may have grown since it was last read
 }
@@ -80,7 +83,11 @@ func NewPublisher(opts PublisherOptions) (*Publisher, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
-	encoder, err := newMetricEncoder(opts.Encoding, opts.Plan)
+	metrics, err := newMetricEncoder(opts.Encoding, opts.Plan)
+	if err != nil {
+		return nil, err
+	}
+	alerts, err := newAlertEncoder(opts.Encoding)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +104,7 @@ func NewPublisher(opts PublisherOptions) (*Publisher, error) {
 		return nil, err
 	}
 	return &Publisher{
-		opts: opts, client: client, encoder: encoder, log: opts.Cluster.Logger,
+		opts: opts, client: client, metrics: metrics, alerts: alerts, log: opts.Cluster.Logger,
 		news: make(chan struct{}, 1),
 	}, nil
 }
@@ -183,6 +190,8 @@ func (p *Publisher) records(entries []processing.Entry) []*kgo.Record {
 		switch e := &entries[i]; e.Type {
 		case processing.ResultEntry:
 			records = append(records, p.result(e.Seq, e.Result))
+		case processing.AlertEntry:
+			records = append(records, p.alert(e.Seq, e.Alert))
 		case processing.DeadLetterEntry:
 			records = append(records, p.deadLetter(e.Seq, e.DeadLetter))
 		}
@@ -195,7 +204,7 @@ func (p *Publisher) result(seq uint64, r *window.Result) *kgo.Record {
 	if err != nil {
 		panic("BUG: encode key: " + err.Error())
 	}
-	value, err := p.encoder.value(r)
+	value, err := p.metrics.value(r)
 	if err != nil {
 		panic("BUG: encode result: " + err.Error()) // our own struct against our own schema
 	}

@@ -19,6 +19,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tidemark/tidemark/processing"
+	"github.com/tidemark/tidemark/processing/alert"
+	"github.com/tidemark/tidemark/schemas"
 )
 
 // memoryFeed is a feed whose readers' places survive a publisher.
@@ -75,7 +77,7 @@ func (f *memoryFeed) waitSaved(ctx context.Context, t *testing.T, want uint64) {
 }
 
 func TestPublisher(t *testing.T) {
-	b := startBroker(t, map[string]TopicSpec{"metrics": smallTopic(3), "dead-letters": smallTopic(1)})
+	b := startBroker(t, map[string]TopicSpec{"metrics": smallTopic(3), "alerts": smallTopic(1), "dead-letters": smallTopic(1)})
 	ctx := limit(t)
 	feed := newFeed(
 		resultEntry(viewsResult()),
@@ -84,9 +86,11 @@ func TestPublisher(t *testing.T) {
 			Reason: "undecodable", Detail: "trailing bytes", Topic: "events", Partition: 4, Offset: 17, SchemaID: 5,
 			Key: []byte("k"), Value: []byte{0xff}, Truncated: true}},
 		resultEntry(pagesResult("<a&b>")),
+		processing.Entry{Type: processing.AlertEntry, Alert: bounceAlert(alert.Firing)},
+		processing.Entry{Type: processing.AlertEntry, Alert: bounceAlert(alert.Resolved)},
 	)
 	run := startPublisher(ctx, t, clusterAt(b.Addr()), feed)
-	feed.waitSaved(ctx, t, 4)
+	feed.waitSaved(ctx, t, 6)
 
 	byKey := map[string]*kgo.Record{}
 	for _, r := range readAll(t, b.Addr(), "metrics", 2) {
@@ -112,13 +116,23 @@ func TestPublisher(t *testing.T) {
 		t.Errorf("dead letter is %q: %q", d.Key, d.Value)
 	}
 
+	for i, a := range readAll(t, b.Addr(), "alerts", 2) {
+		if diff := cmp.Diff([]string{fmt.Sprint("tidemark-seq=", 5+i), "tidemark-epoch=e1", "tidemark-id=a1",
+			"tidemark-kind=alert", fmt.Sprint("tidemark-revision=", 1+i)}, headerTexts(a)); diff != "" {
+			t.Errorf("alert's headers (-want +got):\n%s", diff)
+		}
+		if got := decodedAs(t, schemas.Alerts, a.Value); string(a.Key) != `["high_bounce_rate",["MOBILE","<de>"]]` || got["alertId"] != "a1" {
+			t.Errorf("alert %s: %v", a.Key, got)
+		}
+	}
+
 	// News wake it.
 	feed.mu.Lock()
 	feed.entries = append(feed.entries, resultEntry(viewsResult()))
-	feed.entries[4].Seq = 5
+	feed.entries[6].Seq = 7
 	feed.mu.Unlock()
-	run.publisher.Committed(&processing.Committed{Seq: 5})
-	feed.waitSaved(ctx, t, 5)
+	run.publisher.Committed(&processing.Committed{Seq: 7})
+	feed.waitSaved(ctx, t, 7)
 	must(t, run.stop())
 }
 
@@ -144,7 +158,7 @@ func (r *publisherRun) stop() error {
 func startPublisher(ctx context.Context, t *testing.T, cluster Cluster, feed Feed) *publisherRun {
 	t.Helper()
 	p, err := NewPublisher(PublisherOptions{
-		Cluster: cluster, MetricsTopic: "metrics", DeadLetterTopic: "dead-letters", Encoding: Avro, Epoch: "e1", Plan: testPlan(), Feed: feed,
+		Cluster: cluster, MetricsTopic: "metrics", AlertsTopic: "alerts", DeadLetterTopic: "dead-letters", Encoding: Avro, Epoch: "e1", Plan: testPlan(), Feed: feed,
 	})
 	must(t, err)
 	run := &publisherRun{publisher: p, done: make(chan error, 1)}
@@ -195,7 +209,7 @@ func published(ctx context.Context, t *testing.T, c *kgo.Client, n uint64) int {
 // faultyBroker is a broker in fake time with the output topics.
 func faultyBroker(t *testing.T, net *kfake.VirtualNetwork) *kfake.Cluster {
 	t.Helper()
-	c, err := kfake.NewCluster(kfake.Ports(9092), kfake.ListenFn(net.Listen), kfake.SeedTopics(3, "metrics"), kfake.SeedTopics(1, "dead-letters"))
+	c, err := kfake.NewCluster(kfake.Ports(9092), kfake.ListenFn(net.Listen), kfake.SeedTopics(3, "metrics"), kfake.SeedTopics(1, "alerts", "dead-letters"))
 	must(t, err)
 	return c
 }
