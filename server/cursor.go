@@ -30,18 +30,22 @@ func queryID(m *definition.Metric, f groupFilter) []byte {
 	return sum[:8]
 }
 
-func (c *cursor) String() string {
+func encodeCursor(c any) string {
 	b, _ := json.Marshal(c) // numbers and strings
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-func parseCursor(text string, query []byte) (*cursor, error) {
+func decodeCursor(text string, c any) error {
 	b, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil {
-		return nil, errCursor
+	if err != nil || json.Unmarshal(b, c) != nil {
+		return errCursor
 	}
+	return nil
+}
+
+func parseCursor(text string, query []byte) (*cursor, error) {
 	var c cursor
-	if err := json.Unmarshal(b, &c); err != nil || string(c.Query) != string(query) {
+	if err := decodeCursor(text, &c); err != nil || string(c.Query) != string(query) {
 		return nil, errCursor
 	}
 	if c.From < minTime || c.To > maxTime || c.Start < c.From || c.Start >= c.To {
@@ -51,3 +55,29 @@ func parseCursor(text string, query []byte) (*cursor, error) {
 }
 
 func (c *cursor) position() *store.WindowPos { return &store.WindowPos{Start: c.Start, Group: c.Group} }
+
+// alertCursor is where a page of alerts ended. It names an alert, for the reasons that a cursor names a row.
+type alertCursor struct {
+	From    event.Millis `json:"f"`
+	To      event.Millis `json:"t"`
+	Started event.Millis `json:"s"`
+	ID      string       `json:"i"`
+	Query   []byte       `json:"q"` // see alertQueryID
+}
+
+func alertQueryID(q *store.AlertQuery) []byte {
+	b, _ := json.Marshal([]any{"alerts", q.State, q.Types, q.Severities}) // numbers and strings
+	sum := sha256.Sum256(b)
+	return sum[:8]
+}
+
+func parseAlertCursor(text string, query []byte) (*alertCursor, error) {
+	var c alertCursor
+	if err := decodeCursor(text, &c); err != nil || string(c.Query) != string(query) {
+		return nil, errCursor
+	}
+	if c.From < minTime || c.To > maxTime+1 || c.Started < c.From || c.Started >= c.To || c.ID == "" {
+		return nil, errCursor
+	}
+	return &c, nil
+}

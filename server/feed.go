@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidemark/tidemark/processing"
 	"github.com/tidemark/tidemark/processing/event"
+	"github.com/tidemark/tidemark/server/wire"
 	"github.com/tidemark/tidemark/store"
 )
 
@@ -21,6 +22,7 @@ type entryBody struct {
 	Type       string          `json:"type"`
 	At         int64           `json:"at_ms"`
 	Result     *rowBody        `json:"result,omitempty"`
+	Alert      *wire.Alert     `json:"alert,omitempty"`
 	DeadLetter *deadLetterBody `json:"dead_letter,omitempty"`
 	Late       *lateBody       `json:"late,omitempty"`
 }
@@ -122,6 +124,9 @@ func (s *Server) entryBody(e *processing.Entry) entryBody {
 	case processing.ResultEntry:
 		row := s.rowBody(e.Result)
 		b.Type, b.Result = "result", &row
+	case processing.AlertEntry:
+		a := wire.AlertOf(e.Alert)
+		b.Type, b.Alert = "alert", &a
 	case processing.DeadLetterEntry:
 		d := e.DeadLetter
 		b.Type = "dead_letter"

@@ -148,6 +148,10 @@ func (e *engine) commit(w, settle event.Millis, samples []sample, extra ...proce
 	for _, entry := range extra {
 		e.seq++
 		entry.Seq, entry.AtMs = e.seq, int64(w)
+		if a := entry.Alert; a != nil {
+			a.Transitions[len(a.Transitions)-1].Seq = e.seq
+			ch.Alerts = append(ch.Alerts, *a)
+		}
 		ch.Feed = append(ch.Feed, entry)
 	}
 	ch.Counters = processing.Counters{Consumed: int64(e.offset), Applied: int64(e.offset)}
@@ -323,4 +327,5 @@ func someTraffic(e *engine) {
 			Samples: []processing.LateSample{{Offset: 7, EventTimeMs: 1_000}},
 		},
 	})
+	someAlerts(e)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tidemark/tidemark/processing"
 	"github.com/tidemark/tidemark/processing/event"
+	"github.com/tidemark/tidemark/store"
 )
 
 // instruments is what /metrics shows: the process, the answers, and the pipeline's status at the moment of asking.
@@ -89,6 +90,7 @@ var (
 	storeDesc        = desc("store_bytes", "Bytes that the store takes on disk.")
 	freeDesc         = desc("store_free_bytes", "Bytes free on the store's disk.")
 	clientsDesc      = desc("live_clients", "Connections of the live channel.")
+	firingDesc       = desc("alerts_firing", "Alerts that fire.", "severity")
 	readerDesc       = desc("feed_reader_lag_entries", "Entries that a reader of the feed has yet to read.", "reader")
 )
 
@@ -102,7 +104,7 @@ type statusCollector struct{ server *Server }
 func (c *statusCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		upDesc, watermarkDesc, recordsDesc, partlyLateDesc, badValuesDesc, openSessionsDesc, lagDesc, positionDesc,
-		partitionWDesc, faultedDesc, seqDesc, commitAgeDesc, commitDesc, storeDesc, freeDesc, clientsDesc, readerDesc,
+		partitionWDesc, faultedDesc, seqDesc, commitAgeDesc, commitDesc, storeDesc, freeDesc, clientsDesc, firingDesc, readerDesc,
 	} {
 		out <- d
 	}
@@ -136,12 +138,29 @@ func (c *statusCollector) Collect(out chan<- prometheus.Metric) {
 	for i := range st.Partitions {
 		collectPartition(gauge, &st.Partitions[i])
 	}
+	c.collectAlerts(out, gauge)
 	readers, err := c.server.readers(st.Commit.Seq)
 	if err != nil {
 		out <- prometheus.NewInvalidMetric(readerDesc, err)
 	}
 	for _, r := range readers {
 		gauge(readerDesc, float64(r.Lag), r.Name)
+	}
+}
+
+// collectAlerts shows every severity, so that a query for one does not find nothing while all is well.
+func (c *statusCollector) collectAlerts(out chan<- prometheus.Metric, gauge func(*prometheus.Desc, float64, ...string)) {
+	var firing map[string]int
+	err := c.server.view(func(v *store.View) (err error) {
+		firing, err = v.FiringAlerts()
+		return err
+	})
+	if err != nil {
+		out <- prometheus.NewInvalidMetric(firingDesc, err)
+		return
+	}
+	for _, severity := range alertSeverities {
+		gauge(firingDesc, float64(firing[severity]), severity)
 	}
 }
 

@@ -20,7 +20,7 @@ type Options struct {
 	AllowedHosts   []string      // names that requests may call this server by, see hostCheck; default by Listen
 	AllowedOrigins []string      // further origins ("https://example.org") whose pages may read; default none
 	RequestTimeout time.Duration // of one answer; default 15 s
-	HeavyQueries   int           // history, windows and feed queries at once; default 4
+	HeavyQueries   int           // history, windows, alerts and feed queries at once; default 4
 	PerMinute      int           // requests of one address; default 6000
 	MaxBodyBytes   int64         // of one request; default 64 KiB
 	DrainTimeout   time.Duration // how long requests under way may take when the server stops; default 1 s

@@ -83,6 +83,37 @@ func (p *params) choice(name, byDefault string, words ...string) string {
 	return text
 }
 
+// choices returns some of the words, separated by commas; none where the parameter is not given.
+func (p *params) choices(name string, words ...string) (chosen []string) {
+	text, ok := p.text(name)
+	if !ok {
+		return nil
+	}
+	for word := range strings.SplitSeq(text, ",") {
+		if !slices.Contains(words, word) {
+			p.fault(name, "%q is not one of %s", word, strings.Join(words, ", "))
+		}
+		chosen = append(chosen, word)
+	}
+	return chosen
+}
+
+// openRange reads from and to; where they are not given everything is meant.
+func (p *params) openRange() (from, to event.Millis) {
+	faults := len(p.faults)
+	from, to = minTime, maxTime+1
+	if _, ok := p.text("from"); ok {
+		from = p.time("from", "")
+	}
+	if _, ok := p.text("to"); ok {
+		to = p.time("to", "")
+	}
+	if from > to && len(p.faults) == faults {
+		p.fault("from", "is later than `to`")
+	}
+	return from, to
+}
+
 // timeRange reads from and to.
 func (p *params) timeRange(fromDefault string) (from, to event.Millis) {
 	faults := len(p.faults)

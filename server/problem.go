@@ -53,6 +53,11 @@ func problemOf(err error) *wire.Problem {
 			Type: "/problems/feed-truncated", Title: "The feed no longer reaches back that far", Status: http.StatusGone,
 			Detail: "entries behind this sequence have been dropped: read on without `after`, from the first that is kept",
 		}
+	case errors.Is(err, store.ErrTooMuch):
+		return &wire.Problem{
+			Type: "/problems/query-too-large", Title: "The query would read too much", Status: http.StatusUnprocessableEntity,
+			Detail: "too many alerts do not match: ask for a shorter range",
+		}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return problemTimeout
 	default:

@@ -54,7 +54,7 @@ func (s *Server) api(r chi.Router) {
 	r.With(s.takePlace).Get("/metrics/{name}/windows", s.answer(s.windows))
 	r.With(s.takePlace).Get("/metrics/{name}/history", s.answer(s.history))
 	r.Get("/metrics/{name}/latest", s.answer(s.latest))
-	r.Get("/alerts", s.answer(s.listAlerts))
+	r.With(s.takePlace).Get("/alerts", s.answer(s.listAlerts))
 	r.Get("/alerts/{id}", s.answer(s.alert))
 	r.With(s.takePlace).Get("/feed", s.answer(s.feed))
 	r.With(s.takePlace).Get("/dead-letters", s.answer(s.deadLetters))

@@ -221,7 +221,7 @@ func TestPrometheus(t *testing.T) {
 		`tidemark_records_total{outcome="applied"} 43`,
 		`tidemark_partition_lag_records{partition="0",topic="events"} 3`,
 		`tidemark_partition_faulted{partition="1",topic="events"} 1`,
-		`tidemark_feed_reader_lag_entries{reader="publisher"} 32`,
+		`tidemark_feed_reader_lag_entries{reader="publisher"} 38`,
 		`tidemark_http_request_seconds_count{method="GET",route="/api/v1/metrics/{name}/windows",status="200"} 1`,
 		`go_goroutines `,
 	} {

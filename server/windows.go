@@ -81,7 +81,7 @@ func (s *Server) windows(_ http.ResponseWriter, r *http.Request) (any, error) {
 		body.Windows = s.rowBodies(rows)
 		if more {
 			last := &rows[len(rows)-1]
-			next := (&cursor{q.from, q.to, last.Start, last.Group, queryID(m, q.filter)}).String()
+			next := encodeCursor(cursor{q.from, q.to, last.Start, last.Group, queryID(m, q.filter)})
 			body.Next = &next
 		}
 		return nil
