@@ -25,8 +25,9 @@ test: ## run the tests; needs Go alone
 check: deps format vet tidy notices lint race fuzz gate browser ## everything that has to pass
 	@echo "check: all passed"
 
-deps: ## see that gcc, Chromium, kcat and Node.js are there, or install them
+deps: ## see that gcc, Chromium, kcat, Node.js, Java and Maven are there, or install them; fetch the jars of Apache Kafka
 	@scripts/deps
+	@scripts/kafka >/dev/null
 
 format: ## gofmt leaves nothing to do
 	@out="$$(gofmt -l .)"; if [ -n "$$out" ]; then echo "not formatted (run gofmt -w):"; echo "$$out"; exit 1; fi
@@ -46,8 +47,8 @@ notices: ## THIRD_PARTY_NOTICES is what the dependencies say
 lint: ## golangci-lint, which also holds the import map
 	$(LINT) run ./...
 
-race: ## the tests under the race detector, real clients included
-	TIDEMARK_KCAT=1 go test -race -timeout 20m ./...
+race: ## the tests under the race detector, real clients and a real broker included
+	lib=$$(scripts/kafka) && TIDEMARK_KCAT=1 TIDEMARK_KAFKA_LIB=$$lib go test -race -timeout 20m ./...
 
 fuzz: ## each fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)
