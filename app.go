@@ -29,7 +29,8 @@ type appConfig struct {
 	listen         string
 	freePort       bool // take a free port instead of a busy one
 	brokers        []string
-	embeddedListen string // for when there are no brokers
+	security       *kafka.Security // of connections to brokers; nil: none
+	embeddedListen string          // for when there are no brokers
 	freeBrokerPort bool
 	topics         topicFlags
 	createTopics   bool
@@ -141,7 +142,7 @@ func (a *app) openCluster() error {
 		}
 		a.broker = broker
 	}
-	a.cluster = kafka.Cluster{Brokers: c.brokers, Logger: c.logger}
+	a.cluster = kafka.Cluster{Brokers: c.brokers, Security: c.security, Logger: c.logger}
 	if a.broker != nil {
 		a.cluster.Brokers = []string{a.broker.Addr()}
 	}

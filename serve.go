@@ -9,11 +9,12 @@ import (
 )
 
 type serveCommand struct {
-	Data           string   `default:"./tidemark-data" placeholder:"DIR" help:"Data directory: state, results, and the log of the embedded broker."`
-	Listen         string   `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of dashboard, REST and live feed."`
-	KafkaBrokers   []string `placeholder:"HOST:PORT" help:"Brokers of the cluster. Without them an embedded broker runs in this process."`
-	EmbeddedListen string   `default:"127.0.0.1:9092" placeholder:"ADDR" help:"Address of the embedded broker, on the loopback interface."`
-	CreateTopics   bool     `help:"Create topics that are missing on the brokers."`
+	Data         string   `default:"./tidemark-data" placeholder:"DIR" help:"Data directory: state, results, and the log of the embedded broker."`
+	Listen       string   `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of dashboard, REST and live feed."`
+	KafkaBrokers []string `placeholder:"HOST:PORT" help:"Brokers of the cluster. Without them an embedded broker runs in this process."`
+	kafkaFlags
+	EmbeddedListen string `default:"127.0.0.1:9092" placeholder:"ADDR" help:"Address of the embedded broker, on the loopback interface."`
+	CreateTopics   bool   `help:"Create topics that are missing on the brokers."`
 	topicFlags
 	EventsEncoding string `enum:"auto,avro,json" default:"auto" help:"How events are encoded: auto tells JSON from raw binary Avro by the first byte."`
 	OutputEncoding string `enum:"avro,json" default:"avro" help:"How results are encoded: avro (raw binary) or json."`
@@ -39,9 +40,13 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
+	security, err := c.kafkaFlags.open(c.KafkaBrokers, std, logger)
+	if err != nil {
+		return err
+	}
 	restrictFiles()
 	a, err := openApp(&appConfig{
-		data: c.Data, listen: c.Listen, brokers: c.KafkaBrokers, embeddedListen: c.EmbeddedListen,
+		data: c.Data, listen: c.Listen, brokers: c.KafkaBrokers, security: security, embeddedListen: c.EmbeddedListen,
 		topics: c.topicFlags, createTopics: c.CreateTopics,
 		eventsEncoding: event.Encoding(c.EventsEncoding), outputEncoding: kafka.Encoding(c.OutputEncoding),
 		workers: c.Workers, tokenFile: c.AuthTokenFile, insecure: c.Insecure, allowedHosts: c.AllowedHosts, allowedOrigins: c.AllowedOrigins, plan: plan, logger: logger,

@@ -14,18 +14,19 @@ import (
 )
 
 type simulateCommand struct {
-	KafkaBrokers []string      `default:"127.0.0.1:9092" placeholder:"HOST:PORT" help:"Brokers to write to."`
-	EventsTopic  string        `default:"events" help:"Topic to write to."`
-	Rate         float64       `default:"1000" help:"Events per second, averaged over a day; 0 is as fast as possible, and then event time ends now."`
-	Count        int64         `placeholder:"N" help:"How many events."`
-	Duration     time.Duration `help:"How long, in event time: 1m."`
-	Seed         uint64        `default:"1" help:"Same seed, start and options: same bytes."`
-	Start        string        `placeholder:"TIME" help:"Event time of the beginning, RFC 3339 or milliseconds since 1970. Default: now, or with --rate 0 so that it ends now."`
-	Encoding     string        `enum:"avro,json" default:"avro" help:"How events are encoded: avro (raw binary) or json."`
-	Disorder     float64       `default:"0.2" help:"Fraction of events that arrive after younger ones, within 5 s."`
-	Late         float64       `default:"0.005" help:"Fraction of events that arrive more than 5 s late, one in four of them more than a minute."`
-	Duplicates   float64       `default:"0.002" help:"Fraction of events that arrive twice."`
-	Bad          float64       `default:"0" help:"Fraction of events with a record beside them that can't be used."`
+	KafkaBrokers []string `default:"127.0.0.1:9092" placeholder:"HOST:PORT" help:"Brokers to write to."`
+	kafkaFlags
+	EventsTopic string        `default:"events" help:"Topic to write to."`
+	Rate        float64       `default:"1000" help:"Events per second, averaged over a day; 0 is as fast as possible, and then event time ends now."`
+	Count       int64         `placeholder:"N" help:"How many events."`
+	Duration    time.Duration `help:"How long, in event time: 1m."`
+	Seed        uint64        `default:"1" help:"Same seed, start and options: same bytes."`
+	Start       string        `placeholder:"TIME" help:"Event time of the beginning, RFC 3339 or milliseconds since 1970. Default: now, or with --rate 0 so that it ends now."`
+	Encoding    string        `enum:"avro,json" default:"avro" help:"How events are encoded: avro (raw binary) or json."`
+	Disorder    float64       `default:"0.2" help:"Fraction of events that arrive after younger ones, within 5 s."`
+	Late        float64       `default:"0.005" help:"Fraction of events that arrive more than 5 s late, one in four of them more than a minute."`
+	Duplicates  float64       `default:"0.002" help:"Fraction of events that arrive twice."`
+	Bad         float64       `default:"0" help:"Fraction of events with a record beside them that can't be used."`
 	logFlags
 }
 
@@ -48,8 +49,12 @@ func (c *simulateCommand) Run(ctx context.Context, std *streams) error {
 	if err := options.Validate(); err != nil {
 		return usageError{err}
 	}
+	security, err := c.kafkaFlags.open(c.KafkaBrokers, std, logger)
+	if err != nil {
+		return err
+	}
 	writer, err := kafka.NewWriter(kafka.WriterOptions{
-		Cluster: kafka.Cluster{Brokers: c.KafkaBrokers, Logger: logger}, Topic: c.EventsTopic, Compression: kafka.LZ4,
+		Cluster: kafka.Cluster{Brokers: c.KafkaBrokers, Security: security, Logger: logger}, Topic: c.EventsTopic, Compression: kafka.LZ4,
 	})
 	if err != nil {
 		return usageError{err}

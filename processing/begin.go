@@ -15,7 +15,7 @@ func newLoop(p *Pipeline) *loop {
 		pipeline: p, watermark: p.committer.watermark, interval: p.options.MinCommit, first: true,
 		ends: make(map[event.PartitionID]End), maxima: make(map[event.PartitionID]event.Millis),
 		faults: make(map[event.PartitionID]string), unknown: make(map[event.PartitionID]error), timer: time.NewTimer(p.options.MinCommit),
-		answers: make(chan []Fetched), looks: make(chan []End),
+		answers: make(chan []Fetched), looks: make(chan look),
 	}
 	shared := &shared{}
 	shared.lowest.Store(noLowest)
@@ -29,7 +29,7 @@ func newLoop(p *Pipeline) *loop {
 // begin opens the source, checks every cursor against it and starts reading where the state ends. Nothing is resumed
 // on a log that is not provably the same: such a partition is faulted.
 func (l *loop) begin(ctx context.Context) error {
-	topic, err := l.source().Open(ctx)
+	topic, err := l.source().Open(ctx, l.pipeline.status.waiting)
 	if err != nil {
 		return fmt.Errorf("open the events topic: %w", err)
 	}
@@ -64,6 +64,7 @@ func (l *loop) firstLook(ctx context.Context) ([]End, error) {
 			return ends, nil
 		}
 		l.pipeline.options.Logger.Warn("look at the cluster", "error", err)
+		l.pipeline.status.waiting(err)
 		select {
 		case <-time.After(l.pipeline.options.LookEvery):
 		case <-ctx.Done():
@@ -169,9 +170,15 @@ func (l *loop) checkProofs() {
 	}
 }
 
-// look takes what the cluster says of the ends: lag, idleness, new partitions.
-func (l *loop) look(ends []End) {
-	for _, e := range ends {
+// look takes what the cluster says of the ends: lag, idleness, new partitions. If it says nothing, nothing is idle: what
+// is known of the ends gets old.
+func (l *loop) look(seen look) {
+	l.away = seen.err
+	if seen.err != nil {
+		l.report()
+		return
+	}
+	for _, e := range seen.ends {
 		if e.Err != nil {
 			continue
 		}
@@ -183,6 +190,6 @@ func (l *loop) look(ends []End) {
 		// An open transaction, whose records can't be read yet, lies between Stable and High: it holds W too.
 		l.idleness.Looked(e.Partition, e.SentAt, event.Offset(p.seenPosition.Load()) >= e.High)
 	}
-	l.assign(ends)
+	l.assign(seen.ends)
 	l.report()
 }

@@ -33,6 +33,15 @@ func (b *board) start(s *State) {
 	b.status.Commit.Seq = s.Head
 }
 
+// waiting says what keeps the cluster from answering.
+func (b *board) waiting(reason error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.status.Phase == Starting {
+		b.status.Verdict = "Starting: waiting for Kafka: " + reason.Error()
+	}
+}
+
 func (b *board) verified() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

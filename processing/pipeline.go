@@ -179,7 +179,8 @@ type loop struct {
 	unknown   map[event.PartitionID]error // partitions that the cluster names but can't tell of yet: W waits for them
 	spent     [][]*window.Pane            // by grouping, of the last commit
 	answers   chan []Fetched
-	looks     chan []End
+	looks     chan look
+	away      error // the cluster did not answer the last look; nil: it did
 }
 
 func (l *loop) run(taking, work context.Context) error {
@@ -190,8 +191,8 @@ func (l *loop) run(taking, work context.Context) error {
 			return l.finish(work)
 		case answer := <-l.answers:
 			l.take(work, answer)
-		case ends := <-l.looks:
-			l.look(ends)
+		case seen := <-l.looks:
+			l.look(seen)
 		case <-l.timer.C:
 			l.commit(work)
 		case d := <-l.pipeline.committer.done:
@@ -360,33 +361,6 @@ func (l *loop) poll(taking context.Context) error {
 		}
 	}
 	return nil
-}
-
-// lookAround asks the cluster for the ends of all partitions, again and again.
-func (l *loop) lookAround(taking context.Context) error {
-	ticker := time.NewTicker(l.pipeline.options.LookEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-taking.Done():
-			return nil
-		case <-ticker.C:
-		}
-		ends, err := l.source().Ends(taking)
-		if err != nil {
-			if taking.Err() == nil {
-				l.pipeline.options.Logger.Warn("look at the cluster", "error", err)
-			}
-			continue
-		}
-		select {
-		case l.looks <- ends:
-		case <-taking.Done():
-		}
-		if err := l.reportPositions(taking); err != nil && taking.Err() == nil {
-			l.pipeline.options.Logger.Debug("report positions", "error", err)
-		}
-	}
 }
 
 func sortedIDs[V any](m map[event.PartitionID]V) []event.PartitionID {

@@ -10,8 +10,9 @@ import (
 
 // Source is where records come from: one topic of one cluster, read by direct assignment, read committed.
 type Source interface {
-	// Open learns the topic's identity and partitions. It retries until ctx ends while the cluster can't be reached.
-	Open(ctx context.Context) (Topic, error)
+	// Open learns the topic's identity and partitions. It retries until ctx ends while the cluster can't be reached or
+	// doesn't let us in, and tells why each time.
+	Open(ctx context.Context, waiting func(reason error)) (Topic, error)
 	// Assign starts reading partitions at given offsets; it may be called again as partitions are added.
 	Assign(positions map[event.PartitionID]event.Offset)
 	// Poll waits for the next fetch answer and returns all of it. It returns an empty answer when ctx ends.

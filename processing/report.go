@@ -44,6 +44,9 @@ func (l *loop) markHolder(partitions []PartitionStatus) {
 
 // judge says in one sentence how things stand.
 func (l *loop) judge(partitions []PartitionStatus) (Phase, string) {
+	if l.away != nil && len(l.faults) == 0 {
+		return CatchingUp, fmt.Sprintf("Kafka does not answer, and the watermark waits: %v", l.away)
+	}
 	if ids := sortedIDs(l.unknown); len(ids) > 0 {
 		return CatchingUp, fmt.Sprintf("Partition %d can't be read yet, and the watermark waits: %v", ids[0], l.unknown[ids[0]])
 	}

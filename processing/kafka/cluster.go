@@ -14,11 +14,12 @@ import (
 
 // Cluster says how to reach a Kafka cluster.
 type Cluster struct {
-	Brokers  []string // host:port of some of its brokers
-	ClientID string   // what brokers log; empty: "tidemark"
+	Brokers  []string  // host:port of some of its brokers
+	Security *Security // nil: none
+	ClientID string    // what brokers log; empty: "tidemark"
 	Logger   *slog.Logger
 
-	dial func(ctx context.Context, network, address string) (net.Conn, error) // nil: TCP
+	dial dialer // nil: TCP
 }
 
 // Validate reports every fault.
@@ -56,9 +57,17 @@ func (c *Cluster) open(opts ...kgo.Opt) (*kgo.Client, error) {
 		// Brokers have no use for our client's own metrics.
 		kgo.DisableClientMetrics(),
 	}
-	if c.dial != nil {
-		common = append(common, kgo.Dialer(c.dial))
+	dial := c.dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: connectLimit}).DialContext
 	}
+	if c.Security != nil {
+		dial = c.Security.secure(dial)
+		if m := c.Security.mechanism(); m != nil {
+			common = append(common, kgo.SASL(m))
+		}
+	}
+	common = append(common, kgo.Dialer(dial.tell()))
 	client, err := kgo.NewClient(append(common, opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("make kafka client: %w", err)

@@ -61,7 +61,8 @@ func (o *SourceOptions) Validate() error {
 //  1. It is read from where Assign said, and on from there; the client never moves it by itself.
 //  2. An error that trying again won't mend is reported once. From then on the partition is paused and what still arrives
 //     of it is dropped, until Assign names it again: an error that is fetched again and again would keep a core busy.
-//  3. Errors that pass (no leader, broker away) are retried by the client and not reported.
+//  3. Errors that pass are retried by the client and not reported: no leader, a broker that is away, or one that doesn't
+//     let us in, which somebody may mend.
 type Source struct {
 	opts   SourceOptions
 	client *kgo.Client
@@ -99,15 +100,16 @@ func NewSource(opts SourceOptions) (*Source, error) {
 func (s *Source) Close() { s.client.Close() }
 
 // Open learns the topic's identity. It returns ErrUnknownTopic if the topic doesn't exist and isn't to be created.
-func (s *Source) Open(ctx context.Context) (processing.Topic, error) {
+func (s *Source) Open(ctx context.Context, waiting func(reason error)) (processing.Topic, error) {
 	topic := s.opts.Topic
-	err := ensureTopics(ctx, &s.opts.Cluster, s.adm, map[string]int{topic: DataPartitions}, s.opts.CreateTopics)
+	from := asker{cluster: &s.opts.Cluster, adm: s.adm, waiting: waiting}
+	err := ensureTopics(ctx, from, map[string]int{topic: DataPartitions}, s.opts.CreateTopics)
 	if err != nil {
 		return processing.Topic{}, err
 	}
 	// A topic that was just created may need a moment until every broker knows it.
 	for {
-		found, err := describe(ctx, &s.opts.Cluster, s.adm, topic)
+		found, err := from.describe(ctx, topic)
 		if err != nil {
 			return processing.Topic{}, err
 		}
@@ -240,8 +242,8 @@ func (s *Source) faultAll(answer []processing.Fetched, err error) []processing.F
 func (s *Source) fault(p event.PartitionID, err error) error {
 	var lost *kgo.ErrDataLoss
 	switch {
-	case err == nil:
-		return nil
+	case err == nil, isAccess(err):
+		return nil // rule 3
 	case errors.Is(err, kerr.OffsetOutOfRange):
 		err = ErrOffsetOutOfRange
 	case errors.Is(err, kerr.UnknownTopicID):

@@ -93,7 +93,7 @@ func TestSourceRecords(t *testing.T) {
 	must(t, w.Flush(ctx))
 
 	s := newSource(t, clusterAt(b.Addr()))
-	topic, err := s.Open(ctx)
+	topic, err := s.Open(ctx, func(error) {})
 	must(t, err)
 	if topic.Name != "events" || topic.ClusterID == "" || topic.ID == [16]byte{} || !slices.Equal(topic.Partitions, []event.PartitionID{0, 1}) {
 		t.Errorf("topic is %+v", topic)
@@ -308,13 +308,13 @@ func TestSourceOpenUnknownTopic(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, nil)
 	ctx := limit(t)
-	if _, err := newSource(t, clusterAt(b.Addr())).Open(ctx); !errors.Is(err, ErrUnknownTopic) || !strings.Contains(err.Error(), "events") {
+	if _, err := newSource(t, clusterAt(b.Addr())).Open(ctx, func(error) {}); !errors.Is(err, ErrUnknownTopic) || !strings.Contains(err.Error(), "events") {
 		t.Errorf("error is %v, want ErrUnknownTopic with the name", err)
 	}
 	s, err := NewSource(SourceOptions{Cluster: clusterAt(b.Addr()), Topic: "events", Group: "tidemark", CreateTopics: true})
 	must(t, err)
 	defer s.Close()
-	topic, err := s.Open(ctx)
+	topic, err := s.Open(ctx, func(error) {})
 	if err != nil || len(topic.Partitions) != DataPartitions {
 		t.Errorf("created %+v, %v", topic, err)
 	}
@@ -340,7 +340,7 @@ func TestSourceOpenWaitsForBrokers(t *testing.T) {
 		s := newSource(t, cluster)
 		opened := make(chan error)
 		go func() {
-			_, err := s.Open(t.Context())
+			_, err := s.Open(t.Context(), func(error) {})
 			opened <- err
 		}()
 		select {
@@ -362,7 +362,7 @@ func TestSourceOpenEndsWithContext(t *testing.T) {
 	inBubble(t, func(t *testing.T, _ *kfake.VirtualNetwork, cluster Cluster) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if _, err := newSource(t, cluster).Open(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := newSource(t, cluster).Open(ctx, func(error) {}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error is %v", err)
 		}
 	})

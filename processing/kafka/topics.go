@@ -29,15 +29,15 @@ func EnsureTopics(ctx context.Context, cluster Cluster, partitions map[string]in
 		return err
 	}
 	defer client.Close()
-	return ensureTopics(ctx, &cluster, kadm.NewClient(client), partitions, create)
+	return ensureTopics(ctx, asker{cluster: &cluster, adm: kadm.NewClient(client)}, partitions, create)
 }
 
-func ensureTopics(ctx context.Context, cluster *Cluster, adm *kadm.Client, partitions map[string]int, create bool) error {
+func ensureTopics(ctx context.Context, from asker, partitions map[string]int, create bool) error {
 	names := make([]string, 0, len(partitions))
 	for name := range partitions {
 		names = append(names, name)
 	}
-	found, err := describe(ctx, cluster, adm, names...)
+	found, err := from.describe(ctx, names...)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func ensureTopics(ctx context.Context, cluster *Cluster, adm *kadm.Client, parti
 			missing = append(missing, t.Topic)
 		default:
 			// Another process may create it at the same time.
-			_, err := adm.CreateTopic(ctx, int32(partitions[t.Topic]), -1, nil, t.Topic)
+			_, err := from.adm.CreateTopic(ctx, int32(partitions[t.Topic]), -1, nil, t.Topic)
 			if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 				return fmt.Errorf("create topic %s: %w", t.Topic, err)
 			}
@@ -63,24 +63,35 @@ func ensureTopics(ctx context.Context, cluster *Cluster, adm *kadm.Client, parti
 	return nil
 }
 
-// describe asks for the metadata of topics until a broker answers.
-func describe(ctx context.Context, cluster *Cluster, adm *kadm.Client, topics ...string) (kadm.Metadata, error) {
+// asker asks until a broker answers.
+type asker struct {
+	cluster *Cluster
+	adm     *kadm.Client
+	waiting func(reason error) // told at each try without an answer; nil: nobody is
+	hasty   bool               // don't wait for what somebody has to mend: certificates, passwords
+}
+
+// describe asks for the metadata of topics.
+func (a *asker) describe(ctx context.Context, topics ...string) (kadm.Metadata, error) {
 	say := every{interval: 30 * time.Second}
 	for {
 		// The client tries for some seconds by itself; the limit lets us tell the user meanwhile.
 		try, cancel := context.WithTimeout(ctx, 5*time.Second)
-		found, err := adm.Metadata(try, topics...)
+		found, err := a.adm.Metadata(try, topics...)
 		cancel()
 		switch {
 		case err == nil:
 			return found, nil
 		case ctx.Err() != nil:
 			return found, ctx.Err()
-		case isFinal(err):
-			return found, fmt.Errorf("ask %s for metadata: %w", strings.Join(cluster.Brokers, ","), err)
+		case isFinal(err), a.hasty && isAccess(err):
+			return found, fmt.Errorf("ask %s for metadata: %w", strings.Join(a.cluster.Brokers, ","), err)
+		}
+		if a.waiting != nil {
+			a.waiting(err)
 		}
 		if say.allow(time.Now()) {
-			cluster.Logger.Warn("kafka can't be reached; trying again", "brokers", cluster.Brokers, "error", err)
+			a.cluster.Logger.Warn(lament(err), "brokers", a.cluster.Brokers, "error", err)
 		}
 		if !pause(ctx, time.Second) {
 			return found, ctx.Err()
@@ -88,8 +99,16 @@ func describe(ctx context.Context, cluster *Cluster, adm *kadm.Client, topics ..
 	}
 }
 
-// isFinal reports whether err is a broker's answer that asking again won't change. Everything else is the network's.
+func lament(err error) string {
+	if isAccess(err) {
+		return "kafka doesn't let us in, or isn't the one that we want; trying again"
+	}
+	return "kafka can't be reached; trying again"
+}
+
+// isFinal reports whether err is a broker's answer that asking again won't change. Everything else is the network's, or
+// will be mended by somebody.
 func isFinal(err error) bool {
 	var answer *kerr.Error
-	return errors.As(err, &answer) && !answer.Retriable
+	return errors.As(err, &answer) && !answer.Retriable && !isAccess(err)
 }

@@ -75,10 +75,11 @@ func NewWriter(opts WriterOptions) (*Writer, error) {
 	return &Writer{cluster: opts.Cluster, topic: opts.Topic, client: client}, nil
 }
 
-// Partitions returns the number of the topic's partitions. It waits for a broker until ctx ends, and returns
-// ErrUnknownTopic if the topic doesn't exist.
+// Partitions returns the number of the topic's partitions. It waits for a broker until ctx ends. It returns
+// ErrUnknownTopic if the topic doesn't exist, and doesn't wait for brokers that don't let us in.
 func (w *Writer) Partitions(ctx context.Context) (int, error) {
-	found, err := describe(ctx, &w.cluster, kadm.NewClient(w.client), w.topic)
+	from := asker{cluster: &w.cluster, adm: kadm.NewClient(w.client), hasty: true}
+	found, err := from.describe(ctx, w.topic)
 	if err != nil {
 		return 0, err
 	}

@@ -189,7 +189,7 @@ func (r *Reader) Reported(id event.PartitionID) event.Offset {
 }
 
 // Open implements processing.Source.
-func (r *Reader) Open(context.Context) (processing.Topic, error) {
+func (r *Reader) Open(context.Context, func(error)) (processing.Topic, error) {
 	r.log.mu.Lock()
 	defer r.log.mu.Unlock()
 	t := processing.Topic{ClusterID: r.log.cluster, ID: r.log.id, Name: "events"}
