@@ -107,13 +107,18 @@ func detect(value []byte) (isJSON bool, bad *BadRecord) {
 
 func (d *Decoder) decodeAvro(row []Value, value []byte) *BadRecord {
 	m := &d.machine
-	m.buf, m.row = value, row
+	m.begin(row, value)
 	end := m.run(m.routines[0], 0, 0)
 	if end < 0 {
 		return undecodable("%s, at byte %d: %s", m.fault.path, m.fault.at, m.fault.what)
 	}
 	if end < len(value) {
 		return undecodable("%d bytes follow the end of the record", len(value)-end)
+	}
+	if m.checkTexts(end); m.badText != noBadText {
+		at := m.badText
+		path, start := m.whereText(at)
+		return undecodable("%s, at byte %d: it is not valid UTF-8, from byte %d on", path, start, at)
 	}
 	return nil
 }

@@ -6,7 +6,8 @@
 //
 // The promise is that whether a record is good never depends on which fields are wanted: everything is read and
 // checked to the last byte, skipped values too. What does not decode is a *BadRecord, whose reason becomes the dead
-// letter's; nothing here panics on foreign bytes or reads more of them than there are.
+// letter's; nothing here panics on foreign bytes or reads more of them than there are. A string that is not UTF-8, or a
+// map's key, makes a bad record in both encodings: mended, two values could become one.
 //
 // A path through null is null. Enums, bytes and fixed are Strings, logical types are read as what they are made of,
 // except for the event time, which is always in milliseconds. A map is entered by key; of duplicate keys, in a map or

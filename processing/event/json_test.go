@@ -19,7 +19,7 @@ func TestJSONMakesTheRowOfAvro(t *testing.T) {
 		schema := (&schemaMaker{t: t, plain: plain}).event()
 		n := parseNode(t, schema)
 		paths := readable(t, schema, n)
-		value := (&valueMaker{t: t, utf8: true}).value(nil, n)
+		value := (&valueMaker{t: t}).value(nil, n)
 		row := dirtyRow(len(paths))
 		if err := newDecoder(t, schema, event.Avro, paths...).Decode(row, value); err != nil {
 			t.Fatal(err)

@@ -11,11 +11,19 @@ const maxDepth = 128
 
 // machine runs a program over one value. Its methods return the position past what they read, or a negative number
 // once the fault is noted.
+//
+// That strings are UTF-8 is checked for runs of them at once, because that costs a third of looking at each. All bytes
+// of numbers, lengths, branches and symbols that are alone have no high bit, so that they can stand between two strings
+// as characters would. What has high bits and is no text is a gap: the text before it ends there.
 type machine struct {
 	*program
-	buf   []byte
-	row   []Value
-	fault fault
+	buf     []byte
+	row     []Value
+	fault   fault
+	checked int          // texts were checked up to here
+	gaps    [maxGaps]gap // since then, ascending
+	noted   int          // of gaps
+	badText int          // the first byte of a text that is no UTF-8, or noBadText
 }
 
 // fault is what is wrong with a value, and where.
@@ -104,8 +112,10 @@ func (m *machine) run(r *routine, pos, depth int) int {
 			case readInt, readLong:
 				if len(buf)-pos >= 8 {
 					u, n := shortVarint(binary.LittleEndian.Uint64(buf[pos:]))
-					if n <= 4 || n <= 8 && in.op == readLong {
+					if (n <= 4 || n <= 8 && in.op == readLong) && uint(m.noted) < maxGaps {
 						row[in.to] = IntValue(zigzag(u))
+						m.gaps[m.noted] = gap{pos, pos + n}
+						m.noted++
 						pos += n
 						continue
 					}
@@ -138,21 +148,31 @@ func (m *machine) step(r *routine, pc, pos, depth int) (int, int) {
 		m.row[in.to] = m.row[in.arg]
 	case jumpIfNull:
 		var isValue bool
-		if isValue, next = nullable(m.buf, pos, in.tag); next >= 0 && !isValue {
-			m.setNulls(in.to)
-			return next, pc + int(in.arg) - 1
+		if isValue, next = nullable(m.buf, pos, in.tag); next >= 0 {
+			m.note(pos, next)
+			if !isValue {
+				m.setNulls(in.to)
+				return next, pc + int(in.arg) - 1
+			}
 		}
 	case switchUnion:
 		var branch int
 		if branch, next = ordinal(m.buf, pos, len(m.unions[in.arg]), faultBranch); next >= 0 {
+			m.note(pos, next)
 			return next, pc + int(m.unions[in.arg][branch]) - 1
 		}
 	case call, runArray, skipEmptyArray, runMap:
 		next = m.nested(r, pc, pos, depth)
-	case skipFixed, skipBoolean, skipInt, skipLong, skipText, skipNullableText, skipEnum:
-		next = m.skip(in, pos)
+	case skipText, skipNullableText, readText, readNullableText:
+		next = m.texts(in, pos)
+	case skipFixed, skipBoolean, skipInt, skipLong, skipBytes, skipEnum:
+		if next = m.skip(in, pos); next >= 0 {
+			m.note(pos, next)
+		}
 	default:
-		next = m.read(in, pos)
+		if next = m.read(in, pos); next >= 0 {
+			m.note(pos, next)
+		}
 	}
 	if next < 0 && next != faultNoted {
 		m.stop(r, pc, pos, faultTexts[next])
@@ -177,10 +197,8 @@ func (m *machine) skip(in *instruction, pos int) (next int) {
 		_, next = varint32(m.buf, pos)
 	case skipLong:
 		_, next = varint(m.buf, pos)
-	case skipText:
+	case skipBytes:
 		_, next = text(m.buf, pos)
-	case skipNullableText:
-		_, next = m.nullableText(in, pos)
 	case skipEnum:
 		_, next = ordinal(m.buf, pos, int(in.to), faultSymbol)
 	}
@@ -215,13 +233,11 @@ func (m *machine) read(in *instruction, pos int) (next int) {
 		if next = fixed(m.buf, pos, 8); next >= 0 {
 			*v = FloatValue(math.Float64frombits(binary.LittleEndian.Uint64(m.buf[pos:])))
 		}
-	case readText:
+	case readBytes:
 		var start int
 		if start, next = text(m.buf, pos); next >= 0 {
 			*v = StringValue(m.buf[start:next])
 		}
-	case readNullableText:
-		*v, next = m.nullableText(in, pos)
 	case readEnum:
 		var symbol int
 		if symbol, next = ordinal(m.buf, pos, len(m.symbols[in.arg]), faultSymbol); next >= 0 {
@@ -237,16 +253,32 @@ func (m *machine) read(in *instruction, pos int) (next int) {
 	return next
 }
 
-func (m *machine) nullableText(in *instruction, pos int) (v Value, next int) {
-	isValue, next := nullable(m.buf, pos, in.tag)
-	if next < 0 || !isValue {
-		return Value{}, next
+// texts executes the instructions that read strings or step over them.
+func (m *machine) texts(in *instruction, pos int) int {
+	at, v := pos, Value{}
+	if in.op == skipNullableText || in.op == readNullableText {
+		isValue, next := nullable(m.buf, pos, in.tag)
+		if next < 0 {
+			return next
+		}
+		if !isValue {
+			m.note(pos, next)
+			if in.op == readNullableText {
+				m.row[in.to] = v
+			}
+			return next
+		}
+		at = next
 	}
-	start, next := text(m.buf, next)
+	start, next := text(m.buf, at)
 	if next < 0 {
-		return Value{}, next
+		return next
 	}
-	return StringValue(m.buf[start:next]), next
+	m.note(pos, start)
+	if in.op == readText || in.op == readNullableText {
+		m.row[in.to] = StringValue(m.buf[start:next])
+	}
+	return next
 }
 
 // nested executes the instructions that run other routines.
@@ -283,6 +315,7 @@ func (m *machine) runBlocks(r *routine, pc, pos int, item *routine, entries *map
 		}
 		count, end := zigzag(u), -1
 		if count == 0 {
+			m.note(pos, next)
 			return next
 		}
 		if count < 0 {
@@ -300,6 +333,7 @@ func (m *machine) runBlocks(r *routine, pc, pos int, item *routine, entries *map
 		if count < 0 || hasBytes && count > int64(len(m.buf)-next) {
 			return m.stop(r, pc, pos, fmt.Sprintf("a block of %d items, %d bytes are left", uint64(count), len(m.buf)-next))
 		}
+		m.note(pos, next)
 		if hasBytes {
 			for ; count > 0 && next >= 0; count-- {
 				next = m.runItem(item, entries, next, depth)
@@ -325,6 +359,7 @@ func (m *machine) runItem(item *routine, entries *mapEntries, pos, depth int) in
 		m.fault = fault{at: pos, what: "a key: " + faultTexts[next]}
 		return faultNoted
 	}
+	m.note(pos, start)
 	value := entries.other
 	for i, key := range entries.keys {
 		if string(m.buf[start:next]) == key {

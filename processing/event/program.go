@@ -43,8 +43,9 @@ const (
 	skipBoolean                    //
 	skipInt                        //
 	skipLong                       //
-	skipText                       // a string or bytes
-	skipNullableText               // a union of null and string or bytes
+	skipText                       // a string
+	skipNullableText               // a union of null and string
+	skipBytes                      //
 	skipEnum                       // of `to` symbols
 	readBoolean                    // this and the following read into slot `to`
 	readInt                        //
@@ -54,6 +55,7 @@ const (
 	readDouble                     //
 	readText                       //
 	readNullableText               //
+	readBytes                      //
 	readEnum                       // with symbols[arg]
 	readFixed                      // `arg` bytes
 	setNulls                       // of nulls[arg]
@@ -190,8 +192,10 @@ func (c *compiler) readScalar(t *avroType, p *projection, path string) {
 		in.op = readFloat
 	case avroDouble:
 		in.op = readDouble
-	case avroBytes, avroString:
+	case avroString:
 		in.op = readText
+	case avroBytes:
+		in.op = readBytes
 	case avroEnum:
 		c.symbols = append(c.symbols, t.symbols)
 		in.op, in.arg = readEnum, int32(len(c.symbols)-1)
@@ -214,13 +218,12 @@ func (c *compiler) union(t *avroType, p *projection, path string) {
 	}
 	other := t.branches[1-null]
 	tag := byte(2 * null) // zigzag
-	isText := other.kind == avroString || other.kind == avroBytes
 	var inOther *projection
 	var nulls []int
 	if p != nil {
 		inOther, nulls = p.union[1-null], p.all
 	}
-	if isText && (p == nil || len(p.all) == 1 && len(inOther.slots) == 1) {
+	if other.kind == avroString && (p == nil || len(p.all) == 1 && len(inOther.slots) == 1) {
 		in := instruction{op: skipNullableText, tag: tag}
 		if p != nil {
 			in.op, in.to = readNullableText, int32(p.all[0])
@@ -282,8 +285,10 @@ func (c *compiler) skip(t *avroType, path string) {
 		c.emit(path, instruction{op: skipFixed, to: 8})
 	case avroFixed:
 		c.emit(path, instruction{op: skipFixed, to: int32(t.size)})
-	case avroBytes, avroString:
+	case avroString:
 		c.emit(path, instruction{op: skipText})
+	case avroBytes:
+		c.emit(path, instruction{op: skipBytes})
 	case avroEnum:
 		c.emit(path, instruction{op: skipEnum, to: int32(len(t.symbols))})
 	case avroUnion:

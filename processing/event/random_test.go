@@ -124,7 +124,7 @@ func branchIdentity(branch any) string {
 // length, and numbers with needless bytes.
 type valueMaker struct {
 	t     *rapid.T
-	utf8  bool // texts are valid UTF-8
+	bytes bool // strings are any bytes, which they must not be
 	depth int
 }
 
@@ -158,10 +158,10 @@ func (v *valueMaker) value(dst []byte, n *node) []byte {
 	case "double":
 		return binary.LittleEndian.AppendUint64(dst, math.Float64bits(rapid.Float64().Draw(v.t, "double")))
 	case "string":
-		if v.utf8 {
-			return v.text(dst, rapid.String().Draw(v.t, "string"))
+		if v.bytes && rapid.IntRange(0, 3).Draw(v.t, "not UTF-8") == 0 {
+			return v.text(dst, string(rapid.SliceOf(rapid.Byte()).Draw(v.t, "string")))
 		}
-		return v.text(dst, string(rapid.SliceOf(rapid.Byte()).Draw(v.t, "string")))
+		return v.text(dst, rapid.String().Draw(v.t, "string"))
 	case "bytes":
 		return v.text(dst, string(rapid.SliceOf(rapid.Byte()).Draw(v.t, "bytes")))
 	case "fixed":
