@@ -352,6 +352,13 @@ func (c *committer) announce(ch *Changes) {
 			made.Results = append(made.Results, *r)
 		}
 	}
+	for i := range ch.Results {
+		for _, r := range ch.Results[i].Results {
+			if r.Withheld() {
+				made.Results = append(made.Results, r)
+			}
+		}
+	}
 	for _, o := range c.observers {
 		o.Committed(made)
 	}

@@ -144,4 +144,7 @@ func (c *committer) loadBooks(s *State) {
 			book.Resume(b.Start, b.Results)
 		}
 	}
+	for _, book := range c.books {
+		book.Recall(c.watermark)
+	}
 }

@@ -68,7 +68,10 @@ func emptyRow(m *definition.Metric) *alert.Row {
 	if len(m.Keys) > 0 {
 		return nil
 	}
-	empty := window.Empty(m, m.Size)
+	empty, published := window.Empty(m, m.Size)
+	if !published {
+		return nil
+	}
 	return &alert.Row{Value: empty.Value, Aggregates: empty.Aggregates, Count: empty.Count}
 }
 

@@ -72,7 +72,8 @@ func (q *historyQuery) run(ctx context.Context, plan *definition.Plan, v *store.
 		if c.supplyFrom, c.supply, err = v.FirstWindow(q.metric.Hash); err != nil {
 			return nil, err
 		}
-		c.empty = wire.NumberOf(window.Empty(q.metric, q.length).Value)
+		empty, published := window.Empty(q.metric, q.length)
+		c.empty, c.supply = wire.NumberOf(empty.Value), c.supply && published
 	}
 	if err := q.evaluate(ctx, plan, v, first, end, c); err != nil {
 		return nil, err
@@ -182,7 +183,7 @@ type collector struct {
 }
 
 func (c *collector) add(t event.Millis, rows, totals *window.Pane) error {
-	found := window.Evaluate(c.query.metric, rows, totals, c.query.length)
+	found, took := window.Evaluate(c.query.metric, rows, totals, c.query.length)
 	for i := range found {
 		if one := c.seriesOf(&found[i]); one != nil {
 			one.points = append(one.points, wire.Point{At: t, Value: wire.NumberOf(found[i].Value)})
@@ -192,7 +193,7 @@ func (c *collector) add(t event.Millis, rows, totals *window.Pane) error {
 			c.kept++
 		}
 	}
-	if len(found) == 0 && c.supply && t >= c.supplyFrom {
+	if !took && c.supply && t >= c.supplyFrom {
 		one := c.seriesOf(&window.Row{})
 		one.points = append(one.points, wire.Point{At: t, Value: c.empty})
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"sync"
@@ -132,7 +133,7 @@ func (s *Server) loadBoard() error {
 				continue
 			}
 			first[m.Hash] = start
-			rows, err := v.Windows(m.Hash, live.HoldFrom(m, w), w+1, nil, (m.Limit+1)*maxHeldWindows(m))
+			rows, err := v.WindowsAndRetracts(m.Hash, live.HoldFrom(m, w), w+1, nil, math.MaxInt)
 			if err != nil {
 				return fmt.Errorf("load last results of %s: %w", m.Name, err)
 			}
@@ -141,11 +142,6 @@ func (s *Server) loadBoard() error {
 		s.board.Load(v.Head(), w, results, first)
 		return nil
 	})
-}
-
-// maxHeldWindows is how many windows can start where the board still holds their results.
-func maxHeldWindows(m *definition.Metric) int {
-	return int((m.Size-live.HoldFrom(m, 0))/m.Slide) + 2
 }
 
 // view runs a query on the state as of the last commit.

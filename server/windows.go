@@ -149,12 +149,12 @@ var errScan = &wire.Problem{
 
 // runUngrouped also supplies the windows in which nothing happened, from the earliest window with an event to W.
 func (q *windowQuery) runUngrouped(v *store.View) (rows []window.Result, more bool, err error) {
+	if !q.shape.ImpliesEmpty() {
+		rows, err = v.Windows(q.metric.Hash, q.from, q.to, q.after, q.limit+1)
+		return rows[:min(len(rows), q.limit)], len(rows) > q.limit, err
+	}
 	first, ok, err := v.FirstWindow(q.metric.Hash)
 	if err != nil || !ok {
-		return nil, false, err
-	}
-	stored, err := v.Windows(q.metric.Hash, q.from, q.to, q.after, q.limit+1)
-	if err != nil {
 		return nil, false, err
 	}
 	slide := definition.Clock{Width: q.metric.Slide, Offset: q.metric.Offset}
@@ -162,18 +162,55 @@ func (q *windowQuery) runUngrouped(v *store.View) (rows []window.Result, more bo
 	if q.after != nil {
 		start = max(start, slide.PaneStart(q.after.Start)+q.metric.Slide)
 	}
+	stored := storedWindows{query: q, view: v}
 	for ; start < q.to && start+q.metric.Size-1 <= v.Watermark(); start += q.metric.Slide {
 		if len(rows) == q.limit {
 			return rows, true, nil
 		}
-		if len(stored) > 0 && stored[0].Start < start {
-			return nil, false, errors.New("BUG: a stored window is not aligned")
+		r, err := stored.at(start)
+		switch {
+		case err != nil:
+			return nil, false, err
+		case r == nil:
+			rows = append(rows, q.shape.Empty(start))
+		case r.Kind != window.Retract:
+			rows = append(rows, *r)
 		}
-		if len(stored) > 0 && stored[0].Start == start {
-			rows, stored = append(rows, stored[0]), stored[1:]
-			continue
-		}
-		rows = append(rows, q.shape.Empty(start))
 	}
 	return rows, false, nil
+}
+
+// storedWindows reads the windows of a metric without groups, one after the other.
+type storedWindows struct {
+	query *windowQuery
+	view  *store.View
+	rows  []window.Result // read, not asked for yet
+	last  *store.WindowPos
+	ended bool
+}
+
+// at returns the window that starts then, nil when there is none. The starts that are asked for ascend.
+func (s *storedWindows) at(start event.Millis) (*window.Result, error) {
+	if len(s.rows) == 0 && !s.ended {
+		if s.last == nil {
+			s.last = s.query.after
+		}
+		var err error
+		if s.rows, err = s.view.WindowsAndRetracts(s.query.metric.Hash, s.query.from, s.query.to, s.last, s.query.limit+1); err != nil {
+			return nil, err
+		}
+		s.ended = len(s.rows) <= s.query.limit
+		if n := len(s.rows); n > 0 {
+			s.last = &store.WindowPos{Start: s.rows[n-1].Start}
+		}
+	}
+	if len(s.rows) == 0 || s.rows[0].Start > start {
+		return nil, nil
+	}
+	if s.rows[0].Start < start {
+		return nil, errors.New("BUG: a stored window is not aligned")
+	}
+	r := &s.rows[0]
+	s.rows = s.rows[1:]
+	return r, nil
 }

@@ -50,6 +50,15 @@ type WindowPos struct {
 // Windows returns the last revisions of a metric's windows that start in [from, to), by start, then group, at most
 // limit of them and only those behind after, if that is given. A position stays good while data arrive.
 func (v *View) Windows(hash definition.Hash, from, to event.Millis, after *WindowPos, limit int) ([]window.Result, error) {
+	return v.windows(hash, from, to, after, limit, func(r *window.Result) bool { return r.Kind != window.Retract })
+}
+
+// WindowsAndRetracts is Windows with the retracts that are kept of a metric with `having`, see window.Emission.
+func (v *View) WindowsAndRetracts(hash definition.Hash, from, to event.Millis, after *WindowPos, limit int) ([]window.Result, error) {
+	return v.windows(hash, from, to, after, limit, func(*window.Result) bool { return true })
+}
+
+func (v *View) windows(hash definition.Hash, from, to event.Millis, after *WindowPos, limit int, takes func(*window.Result) bool) ([]window.Result, error) {
 	if after != nil {
 		from = max(from, after.Start)
 	}
@@ -66,9 +75,10 @@ func (v *View) Windows(hash definition.Hash, from, to event.Millis, after *Windo
 		if err != nil {
 			return err
 		}
-		for _, r := range block {
-			if after == nil || r.Start > after.Start || compareGroups(r.Group, after.Group) > 0 {
-				rows = append(rows, r)
+		for i := range block {
+			r := &block[i]
+			if takes(r) && (after == nil || r.Start > after.Start || compareGroups(r.Group, after.Group) > 0) {
+				rows = append(rows, *r)
 			}
 		}
 		return nil

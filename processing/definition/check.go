@@ -104,6 +104,9 @@ func (c *checker) term(n ast.Node) *term {
 	case *ast.FloatNode:
 		return &term{op: opLiteral, kind: floatKind, literal: event.FloatValue(n.Value)}
 	case *ast.StringNode:
+		if c.scope.formula {
+			return c.fault(n.Location().From, "a formula knows numbers only, no text")
+		}
 		return &term{op: opLiteral, kind: textKind, literal: event.StringValue([]byte(n.Value))}
 	case *ast.IdentifierNode, *ast.MemberNode:
 		return c.path(n)

@@ -122,6 +122,7 @@ func (l *layout) metric(m *checkedMetric) {
 		panic(fmt.Sprintf("BUG: metric %s: a checked formula: %v", spec.name, err))
 	}
 	metric.Formula = formula
+	l.having(&metric, m.having, names)
 	l.plan.Metrics = append(l.plan.Metrics, metric)
 }
 

@@ -42,6 +42,7 @@ type checkedMetric struct {
 	keys       []*term
 	aggregates []checkedAggregate
 	value      *term
+	having     *term // nil: none
 }
 
 // checkedAggregate holds the terms of an aggregate; nil: none.
@@ -147,6 +148,7 @@ func (c *compiler) metric(spec *metricSpec) *checkedMetric {
 		m.aggregates = append(m.aggregates, c.aggregate(sees, &spec.aggregates[i], kind.number))
 	}
 	m.value = c.formula(spec)
+	m.having = c.having(spec, m.value)
 	return m
 }
 

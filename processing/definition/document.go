@@ -57,6 +57,7 @@ type metricSpec struct {
 	fromAt      spot
 	aggregates  []aggregateSpec // by name
 	value       *expression
+	having      *expression // nil: every group is published
 }
 
 type keySpec struct {
@@ -83,6 +84,9 @@ const (
 	defaultDuration  = event.Millis(12 * 3_600_000)
 	defaultMaxOpen   = 256 * 10_000
 )
+
+// maxPanes bounds the panes of a window: all of them are held, and merged for every window. It allows a week every minute.
+const maxPanes = 11_000
 
 // read turns the root of a YAML document into a document; base supplies the source rules and the budget that the file
 // does not set.

@@ -46,12 +46,12 @@ func (r *reader) session(name string, e item) *sessionSpec {
 
 func (r *reader) metric(name string, e item) *metricSpec {
 	o := r.object(e.node, e.at, "name", "type", "title", "description", "window", "allowed_lateness", "group_by", "limit",
-		"max_groups", "from", "aggregates", "value", "unit")
+		"max_groups", "from", "aggregates", "value", "having", "unit")
 	m := &metricSpec{
 		name: name, at: e.at,
 		typ: customMetric, title: o.text("title"), description: o.text("description"), unit: o.text("unit"),
 		limit: 1, maxGroups: 1,
-		value: o.expression("value"),
+		value: o.expression("value"), having: o.expression("having"),
 	}
 	if t := o.find("type"); t != nil {
 		m.typ = o.text("type")
@@ -96,8 +96,9 @@ func (r *reader) window(m *metricSpec, o *object) {
 	}
 	if m.slide > m.size {
 		r.faults.add(w.find("slide").at, "the slide %s is longer than the window %s: events between windows would be lost", spanText(m.slide), spanText(m.size))
-	} else if m.size%m.slide != 0 {
-		r.faults.add(w.find("slide").at, "the size %s is no multiple of the slide %s", spanText(m.size), spanText(m.slide))
+	} else if pane := gcd(m.size, m.slide); m.size/pane > maxPanes {
+		r.faults.add(w.find("slide").at, "the window %s is made of %d panes of %s (what size and slide are both multiples of), and may have %d: take a longer slide",
+			spanText(m.size), m.size/pane, spanText(pane), maxPanes)
 	}
 	if m.offset >= m.slide {
 		r.faults.add(w.find("offset").at, "the offset %s is not shorter than the slide %s", spanText(m.offset), spanText(m.slide))

@@ -44,6 +44,15 @@ func compileFormula(t *term, names []string) (Formula, error) {
 	if i := slices.Index(names, t.String()); i >= 0 {
 		return one(i), nil
 	}
+	run, err := compileComputation(t, names)
+	if err != nil {
+		return nil, err
+	}
+	return func(aggregates []Number, size float64) Number { return number(run(aggregates, size)) }, nil
+}
+
+// compileComputation compiles a checked term over some numbers by name, and size.
+func compileComputation(t *term, names []string) (func(numbers []Number, size float64) any, error) {
 	options := []expr.Option{expr.Patch(nullSafe{})}
 	for name, f := range nullSafeFunctions {
 		options = append(options, expr.Function(name, f))
@@ -57,21 +66,21 @@ func compileFormula(t *term, names []string) (Formula, error) {
 		return nil, fmt.Errorf("compile formula: %w", err)
 	}
 	machines := sync.Pool{New: func() any { return &machine{env: make(map[string]any, len(names)+1)} }}
-	return func(aggregates []Number, size float64) Number {
+	return func(numbers []Number, size float64) any {
 		m := machines.Get().(*machine)
 		defer machines.Put(m)
 		m.env[sizeName] = size
 		for i, name := range names {
 			m.env[name] = nil
-			if aggregates[i].Valid {
-				m.env[name] = aggregates[i].Float
+			if numbers[i].Valid {
+				m.env[name] = numbers[i].Float
 			}
 		}
 		result, err := m.vm.Run(program, m.env)
 		if err != nil {
 			panic("BUG: formula " + t.String() + ": " + err.Error())
 		}
-		return number(result)
+		return result
 	}, nil
 }
 

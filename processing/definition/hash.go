@@ -110,6 +110,10 @@ func (c *compiler) metricHash(m *checkedMetric) Hash {
 		id.aggregate(&m.spec.aggregates[i], m.aggregates[i])
 	}
 	id.term(m.value)
+	if m.having != nil {
+		id.add("having")
+		id.term(m.having)
+	}
 	return id.hash()
 }
 

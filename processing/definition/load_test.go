@@ -177,6 +177,7 @@ metrics:
       i: {first: conversionData.value}
       j: {last: conversionData.value}
     value: 'g > 0 ? round(c / g) : nil'
+    having: 'count > 2 and (value > 0.5 or b == 3) and a / size < 100'
     unit: money
   - name: long_carts
     from: carts
@@ -237,6 +238,9 @@ func TestHashesCoverWhatNumbersDependOn(t *testing.T) {
 		{"where", "where: seen}\n      d:", "where: not seen}\n      d:", "shop shop_slow"},
 		{"total", "g: {uniques: visitor, total: true}", "g: {uniques: visitor}", "shop shop_slow"},
 		{"formula", "round(c / g)", "floor(c / g)", "shop shop_slow"},
+		{"having", "count > 2", "count > 3", "shop shop_slow"},
+		{"no having", "    having: 'count > 2 and (value > 0.5 or b == 3) and a / size < 100'\n", "", "shop shop_slow"},
+		{"spelling of having", "count > 2", "2 < count", ""},
 		{"formula over sessions", "value: n / size", "value: n", "carts_left long_carts"},
 		{"alert title", "title: 'Slow:", "title: 'Slow!", ""},
 		{"alert description", "Of {{ group.plan }}", "In {{ group.plan }}", ""},

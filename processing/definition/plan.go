@@ -177,6 +177,8 @@ type Metric struct {
 	Limit       int          // published groups a window; 1 when there are no keys
 	Formula     Formula
 	FormulaText string
+	Having      Condition // which groups of a window are published; nil: all of them
+	HavingText  string
 }
 
 // Kind is the word of the REST interface for the metric's windows.

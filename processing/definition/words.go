@@ -38,6 +38,9 @@ func (m *checkedMetric) words(c *compiler) string {
 		fmt.Fprintf(&b, "%s%s is %s", lead, spec.aggregates[i].name, a.words(&spec.aggregates[i]))
 	}
 	fmt.Fprintf(&b, ". The value is %s.", m.value)
+	if m.having != nil {
+		fmt.Fprintf(&b, " Published where %s.", m.having)
+	}
 	return b.String()
 }
 

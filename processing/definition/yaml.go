@@ -55,6 +55,7 @@ type (
 		MaxGroups   int               `yaml:"max_groups,omitempty"`
 		Aggregates  map[string]any    `yaml:"aggregates"`
 		Value       string            `yaml:"value,omitempty"`
+		Having      string            `yaml:"having,omitempty"`
 		Unit        string            `yaml:"unit,omitempty"`
 	}
 	yamlWindow struct {
@@ -107,7 +108,7 @@ func (m *metricSpec) yaml() yamlMetric {
 		Name: m.name, Type: m.typ, Title: m.title, Description: m.description, From: m.from,
 		Window:     yamlWindow{Size: spanText(m.size), Slide: spanText(m.slide)},
 		Aggregates: yamlAggregates(m.aggregates),
-		Value:      m.value.String(), Unit: m.unit,
+		Value:      m.value.String(), Having: m.having.String(), Unit: m.unit,
 	}
 	if m.offset != 0 {
 		out.Window.Offset = spanText(m.offset)

@@ -85,7 +85,11 @@ func (s *Store) Windows(hash definition.Hash) []window.Result {
 	defer s.mu.Unlock()
 	var out []window.Result
 	for _, b := range s.sorted(func(k resultKey) bool { return k.hash == hash }) {
-		out = append(out, b.Results...)
+		for _, r := range b.Results {
+			if r.Kind != window.Retract {
+				out = append(out, r)
+			}
+		}
 	}
 	return out
 }

@@ -1,7 +1,6 @@
 package window
 
 import (
-	"bytes"
 	"slices"
 	"time"
 
@@ -31,23 +30,17 @@ type Book struct {
 	columns, overallColumns []int // that the metric reads
 }
 
-// page is one closed window.
-type page struct {
-	published []Result // by group as encoded; sequences are set by whoever appends them to the feed
-	ranks     map[string]int
-	marked    bool
-	corrected time.Time
-}
-
 // Emission is what one window publishes in one commit.
 type Emission struct {
 	Metric  *definition.Metric
 	Start   event.Millis
-	Changed []*Result // finals, corrections and retracts; all but retracts point into Published
+	Changed []*Result // finals, corrections and retracts
 	page    *page
 }
 
-// Published are the window's last revisions, by group.
+// Published are the window's last revisions, by group. Those of a metric with `having` include retracts: of groups whose
+// revisions go on if they come back, and of the only row of a metric without groups, which may never have been
+// published (its revision is 0 then) and tells that the window is not empty.
 func (e *Emission) Published() []Result { return e.page.published }
 
 // NewBook makes the book of a metric whose windows are published if they start at from or later.
@@ -71,9 +64,11 @@ func (b *Book) Resume(start event.Millis, published []Result) {
 	if start < b.from {
 		return
 	}
-	ranked := make([]Row, len(published))
+	ranked := make([]Row, 0, len(published))
 	for i := range published {
-		ranked[i] = Row{Key: keyOf(published[i].Group), Value: published[i].Value}
+		if published[i].Kind != Retract {
+			ranked = append(ranked, Row{Key: keyOf(published[i].Group), Value: published[i].Value})
+		}
 	}
 	slices.SortFunc(ranked, compareRank)
 	pg := &page{published: published, marked: true, ranks: make(map[string]int, len(published))}
@@ -110,8 +105,7 @@ func (b *Book) Close(was, w event.Millis) []Emission {
 		end := start + b.metric.Size
 		pg := &page{marked: b.leavesOut(start, end)}
 		em := Emission{Metric: b.metric, Start: start, page: pg}
-		em.Changed = pg.publish(b.metric, start, b.evaluate(start, end, FinalRows), Final)
-		if len(em.Changed) > 0 {
+		if em.Changed = pg.publish(b.metric, start, b.evaluate(start, end, FinalRows), Final); pg.changed {
 			out = append(out, em)
 		}
 		if b.metric.Lateness > 0 {
@@ -142,10 +136,9 @@ func (b *Book) windows(was, w event.Millis) []event.Millis {
 	return starts
 }
 
-// FirstWindow returns the start of the first window of a metric that contains t.
+// FirstWindow returns the start of the first window of a metric that contains t. It is also the first that ends after t.
 func FirstWindow(m *definition.Metric, t event.Millis) event.Millis {
-	last := definition.Clock{Width: m.Slide, Offset: m.Offset}.PaneStart(t)
-	return last - (m.Size - m.Slide)
+	return definition.Clock{Width: m.Slide, Offset: m.Offset}.PaneStart(t-m.Size) + m.Slide
 }
 
 // leavesOut reports whether the window has late rows that its final must not count.
@@ -169,6 +162,7 @@ func (t *Totals) leavesOut(start, end event.Millis) bool {
 // evaluation is a window's published rows, in rank order.
 type evaluation struct {
 	rows      []Row
+	took      bool // there were events, also if no row is published
 	truncated bool
 }
 
@@ -178,11 +172,11 @@ func (b *Book) evaluate(start, end event.Millis, which Rows) evaluation {
 	if b.overall != nil {
 		totals = b.overall.Window(start, end, which, b.overallColumns)
 	}
-	ranked := Evaluate(b.metric, rows, totals, b.metric.Size)
+	ranked, took := Evaluate(b.metric, rows, totals, b.metric.Size)
 	if len(ranked) == 0 {
-		return evaluation{}
+		return evaluation{took: took}
 	}
-	return evaluation{Publish(b.metric, ranked, rows, totals, b.metric.Size), rows.Truncated()}
+	return evaluation{Publish(b.metric, ranked, rows, totals, b.metric.Size), took, rows.Truncated()}
 }
 
 // Touch marks the closed windows that contain a pane whose late rows changed.
@@ -204,6 +198,24 @@ func (b *Book) Touch(pane, w event.Millis) {
 	}
 }
 
+// Recall marks, after a restart, the closed windows that contain late rows: of one that has published nothing so far
+// nobody else remembers that a correction was waiting. It comes after all that is resumed.
+func (b *Book) Recall(w event.Millis) {
+	if w == event.NoTime {
+		return
+	}
+	for _, t := range []*Totals{b.totals, b.overall} {
+		if t == nil {
+			continue
+		}
+		for _, pane := range t.Starts() {
+			if t.HasLate(pane) {
+				b.Touch(pane, w)
+			}
+		}
+	}
+}
+
 func settled(m *definition.Metric, start, w event.Millis) bool {
 	return w >= start+m.Size-1+m.Lateness
 }
@@ -222,8 +234,7 @@ func (b *Book) Correct(w event.Millis, now time.Time) []Emission {
 		}
 		pg.marked, pg.corrected = false, now
 		em := Emission{Metric: b.metric, Start: start, page: pg}
-		em.Changed = pg.publish(b.metric, start, b.evaluate(start, start+b.metric.Size, AllRows), Correction)
-		if len(em.Changed) > 0 {
+		if em.Changed = pg.publish(b.metric, start, b.evaluate(start, start+b.metric.Size, AllRows), Correction); pg.changed {
 			out = append(out, em)
 		}
 	}
@@ -241,102 +252,22 @@ func (b *Book) Due() (at time.Time, ok bool) {
 	return at, ok
 }
 
-// publish replaces what the window has published and returns what that changes, by group.
-//
-// A group that is new starts above all revisions so far: it may have been published and retracted before, which nobody
-// remembers after a restart. Whatever took its place then has reached the revision of its retract.
-func (pg *page) publish(m *definition.Metric, start event.Millis, ev evaluation, kind Kind) []*Result {
-	before := make(map[string]*Result, len(pg.published))
-	highest := 0
-	for i := range pg.published {
-		before[groupID(pg.published[i].Group)] = &pg.published[i]
-		highest = max(highest, pg.published[i].Revision)
-	}
-	results := make([]Result, len(ev.rows))
-	ranks := make(map[string]int, len(ev.rows))
-	fresh := make(map[string]bool, len(ev.rows))
-	for rank, row := range ev.rows {
-		r := resultOf(m, start, row, ev.truncated)
-		id := groupID(r.Group)
-		ranks[id] = rank
-		r.Kind, r.Revision = kind, highest+1
-		if old := before[id]; old != nil {
-			r.Kind, r.Revision, r.Seq = old.Kind, old.Revision, old.Seq
-			if !sameNumbers(old, &r) || pg.ranks[id] != rank {
-				r.Kind, r.Revision = kind, old.Revision+1
-				fresh[id] = true
-			}
-		} else {
-			fresh[id] = true
-		}
-		results[rank] = r
-	}
-	slices.SortFunc(results, func(a, b Result) int { return slices.Compare(a.Group, b.Group) })
-	var changed []*Result
-	for i := range results {
-		if fresh[groupID(results[i].Group)] {
-			changed = append(changed, &results[i])
-		}
-	}
-	for _, old := range pg.published {
-		if _, ok := ranks[groupID(old.Group)]; !ok {
-			gone := old
-			gone.Kind, gone.Revision = Retract, old.Revision+1
-			gone.Value = definition.Number{}
-			changed = append(changed, &gone)
-		}
-	}
-	pg.published, pg.ranks = results, ranks
-	return changed
-}
-
-func resultOf(m *definition.Metric, start event.Millis, row Row, truncated bool) Result {
-	return Result{
-		Metric: m.Name, Definition: m.Hash, Start: start, End: start + m.Size,
-		Group: Groups(m, row.Key), Value: row.Value, Aggregates: row.Aggregates, Count: row.Count, Truncated: truncated,
-	}
-}
-
-// Groups renders a row's group, one value for each of the metric's keys.
-func Groups(m *definition.Metric, key []byte) []string {
-	if len(m.Keys) == 0 {
-		return nil
-	}
-	group := AppendGroup(make([]string, 0, len(m.Keys)), key)
-	for len(group) < len(m.Keys) { // (other) stands for every key
-		group = append(group, group[0])
-	}
-	return group
-}
-
-// groupID makes one comparable string of a rendered group.
-func groupID(group []string) string {
-	var b bytes.Buffer
-	for _, g := range group {
-		b.WriteString(g)
-		b.WriteByte(0)
-	}
-	return b.String()
-}
-
-func sameNumbers(a, b *Result) bool {
-	return a.Value == b.Value && a.Count == b.Count && a.Truncated == b.Truncated && slices.Equal(a.Aggregates, b.Aggregates)
-}
-
-// OpenRows returns the provisional rows of the windows that W has not closed, up to the first slide boundary after the
-// newest event.
+// OpenRows returns the provisional rows of the windows that W has not closed, up to the first that ends after the newest
+// event. Of a metric without groups it returns a retract in place of a row that `having` withholds.
 func (b *Book) OpenRows(w, newest event.Millis) []Result {
 	m := b.metric
 	if newest == event.NoTime {
 		return nil
 	}
-	bound := definition.Clock{Width: m.Slide, Offset: m.Offset}.PaneStart(newest) + m.Slide
 	var out []Result
-	for _, start := range b.windows(w, bound-1) {
+	for _, start := range b.windows(w, FirstWindow(m, newest)+m.Size-1) {
 		if start < b.from {
 			continue
 		}
 		ev := b.evaluate(start, start+m.Size, AllRows)
+		if ev.withheld(m) {
+			out = append(out, withheldResult(m, start))
+		}
 		for _, row := range ev.rows {
 			r := resultOf(m, start, row, ev.truncated)
 			r.Kind = Provisional

@@ -22,22 +22,49 @@ type sample struct {
 	amount int
 }
 
-const (
-	sampleWidth    = 10_000 // panes of the metric below
-	sampleLateness = 15_000
-	sampleSize     = 30_000
-	sampleLimit    = 2
-	sampleMetric   = `
-- {name: m, window: {size: 30s, slide: 10s}, allowed_lateness: 15s, group_by: {url: url}, limit: 2, aggregates: {a: {sum: amount}}}
-`
-)
+// sampleSpec is the metric of a random run.
+type sampleSpec struct {
+	size, slide, offset, lateness event.Millis
+	limit                         int
+	having                        bool // only groups whose sum is positive
+}
+
+func drawSpec(t *rapid.T) sampleSpec {
+	s := rapid.SampledFrom([]sampleSpec{
+		{size: 30_000, slide: 10_000}, {size: 25_000, slide: 10_000}, {size: 30_000, slide: 20_000, offset: 7_000}, {size: 20_000, slide: 20_000},
+	}).Draw(t, "window")
+	s.lateness = rapid.SampledFrom([]event.Millis{0, 3_000, 15_000}).Draw(t, "lateness")
+	s.limit = rapid.SampledFrom([]int{1, 2, 100}).Draw(t, "limit")
+	s.having = rapid.Bool().Draw(t, "having")
+	return s
+}
+
+func (s sampleSpec) yaml() string {
+	having := ""
+	if s.having {
+		having = ", having: a > 0"
+	}
+	return fmt.Sprintf("- {name: m, window: {size: %dms, slide: %dms, offset: %dms}, allowed_lateness: %dms, group_by: {url: url}, limit: %d, aggregates: {a: {sum: amount}}%s}\n",
+		s.size, s.slide, s.offset, s.lateness, s.limit, having)
+}
+
+// paneEnd is the end of the pane of a time: panes are as wide as what size and slide are both multiples of.
+func (s sampleSpec) paneEnd(t event.Millis) event.Millis {
+	width := s.slide
+	for s.size%width != 0 || s.slide%width != 0 {
+		width--
+	}
+	start := event.Millis(-1_000_000_000) + s.offset // a multiple of all widths there are, and the offset
+	return start + (t-start)/width*width + width
+}
 
 // TestBookIsAFunctionOfTheRows folds random events with commits and restarts between them, and compares finals and last
 // revisions with what the rows say. On the way, every emission is checked against what was published before.
 func TestBookIsAFunctionOfTheRows(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
+		spec := drawSpec(rt)
 		b := &bookScript{t: t}
-		b.load(sampleMetric)
+		b.load(spec.yaml())
 		b.start(event.NoTime)
 		reader := newReader()
 		var taken []sample
@@ -55,8 +82,8 @@ func TestBookIsAFunctionOfTheRows(t *testing.T) {
 				reader.take(rt, &em, false)
 			}
 			w, b.w = to, to
-			b.totals[0].Purge(FirstWindow(&b.plan.Metrics[0], w+1-sampleLateness))
-			b.stored = reader.windows()
+			b.totals[0].Purge(FirstWindow(&b.plan.Metrics[0], w+1-spec.lateness))
+			b.stored = reader.stored
 		}
 		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 900).Draw(rt, "ms")) * time.Millisecond)
@@ -82,14 +109,14 @@ func TestBookIsAFunctionOfTheRows(t *testing.T) {
 					words = append(words, "url="+s.url)
 				}
 				b.event(words)
-				if s.wp < paneEnd(s.t)-1+sampleLateness {
+				if s.wp < spec.paneEnd(s.t)-1+spec.lateness {
 					taken = append(taken, s)
 				}
 			}
 		}
 		now = now.Add(time.Hour)
 		commit(max(w, 1_000_000))
-		finals, last := expected(taken)
+		finals, last := spec.expected(taken)
 		if diff := gocmp.Diff(finals, reader.finals); diff != "" {
 			rt.Errorf("finals (-want +got):\n%s", diff)
 		}
@@ -99,40 +126,31 @@ func TestBookIsAFunctionOfTheRows(t *testing.T) {
 	})
 }
 
-func paneEnd(t event.Millis) event.Millis { return floorTo(t, sampleWidth) + sampleWidth }
-
-func floorTo(t, width event.Millis) event.Millis {
-	for start := event.Millis(-1_000_000); ; start += width {
-		if start+width > t {
-			return start
-		}
-	}
-}
-
 // expected computes all windows the slow way: finals are of the rows that were on time, and of those late ones whose pane
 // had ended at least the lateness before the window; last revisions are of all.
-func expected(taken []sample) (finals, last map[string]float64) {
+func (spec sampleSpec) expected(taken []sample) (finals, last map[string]float64) {
 	finals, last = make(map[string]float64), make(map[string]float64)
-	for start := event.Millis(-100_000); start < 200_000; start += sampleWidth {
-		end := start + sampleSize
+	for start := -100_000 + spec.offset; start < 200_000; start += spec.slide {
+		end := start + spec.size
 		early, all := make(map[string]float64), make(map[string]float64)
 		for _, s := range taken {
 			if s.t < start || s.t >= end {
 				continue
 			}
 			all[s.url] += float64(s.amount)
-			if s.wp < paneEnd(s.t)-1 || paneEnd(s.t)+sampleLateness <= end {
+			if s.wp < spec.paneEnd(s.t)-1 || spec.paneEnd(s.t)+spec.lateness <= end {
 				early[s.url] += float64(s.amount)
 			}
 		}
-		maps.Copy(finals, cut(start, early))
-		maps.Copy(last, cut(start, all))
+		maps.Copy(finals, spec.cut(start, early))
+		maps.Copy(last, spec.cut(start, all))
 	}
 	return finals, last
 }
 
-// cut keeps the groups with the highest values and adds up the others.
-func cut(start event.Millis, groups map[string]float64) map[string]float64 {
+// cut drops the groups that may not be published, keeps those with the highest values and adds up the others.
+func (spec sampleSpec) cut(start event.Millis, groups map[string]float64) map[string]float64 {
+	maps.DeleteFunc(groups, func(_ string, sum float64) bool { return spec.having && sum <= 0 })
 	names := slices.SortedFunc(maps.Keys(groups), func(a, b string) int {
 		return cmp.Or(cmp.Compare(groups[b], groups[a]), cmp.Compare(a, b))
 	})
@@ -140,7 +158,7 @@ func cut(start event.Millis, groups map[string]float64) map[string]float64 {
 	for rank, name := range names {
 		text := name
 		switch {
-		case rank >= sampleLimit:
+		case rank >= spec.limit:
 			text = "(other)"
 		case name == "":
 			text = "(none)"
@@ -157,10 +175,11 @@ type reader struct {
 	finals    map[string]float64
 	current   map[string]Result
 	revisions map[string]int // of groups, retracted ones too
+	stored    map[storedWindow][]Result
 }
 
 func newReader() *reader {
-	return &reader{make(map[string]float64), make(map[string]Result), make(map[string]int)}
+	return &reader{make(map[string]float64), make(map[string]Result), make(map[string]int), make(map[storedWindow][]Result)}
 }
 
 // take checks and applies an emission. Afterwards the reader must know exactly what the window has published.
@@ -170,7 +189,7 @@ func (rd *reader) take(t *rapid.T, em *Emission, final bool) {
 		if r.Revision <= rd.revisions[id] {
 			t.Errorf("%s: revision %d after %d", id, r.Revision, rd.revisions[id])
 		}
-		if final != (r.Kind == Final) {
+		if final != (r.Kind == Final) || r.Revision < 1 {
 			t.Errorf("%s: a %s among finals (%v)", id, r.Kind, final)
 		}
 		rd.revisions[id] = r.Revision
@@ -193,23 +212,15 @@ func (rd *reader) take(t *rapid.T, em *Emission, final bool) {
 		}
 	}
 	slices.SortFunc(want, func(a, b Result) int { return slices.Compare(a.Group, b.Group) })
-	got = append(got, em.Published()...)
+	for _, r := range em.Published() {
+		if r.Kind != Retract {
+			got = append(got, r)
+		}
+	}
+	rd.stored[storedWindow{0, em.Start}] = slices.Clone(em.Published())
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("window %d: readers know something else than is published (-readers +published):\n%s", em.Start, diff)
 	}
-}
-
-// windows are the last revisions as a store keeps them.
-func (rd *reader) windows() map[storedWindow][]Result {
-	out := make(map[storedWindow][]Result)
-	for _, id := range slices.Sorted(maps.Keys(rd.current)) {
-		r := rd.current[id]
-		out[storedWindow{0, r.Start}] = append(out[storedWindow{0, r.Start}], r)
-	}
-	for _, results := range out {
-		slices.SortFunc(results, func(a, b Result) int { return slices.Compare(a.Group, b.Group) })
-	}
-	return out
 }
 
 func (rd *reader) rows() map[string]float64 {

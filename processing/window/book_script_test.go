@@ -128,6 +128,7 @@ func (b *bookScript) start(from event.Millis) {
 				book.Resume(key.start, slices.Clone(results))
 			}
 		}
+		book.Recall(b.w)
 	}
 }
 

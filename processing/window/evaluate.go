@@ -20,11 +20,12 @@ type Row struct {
 
 // Evaluate computes a metric's rows from the merged panes of a range: rows is of the metric's grouping, totals of its
 // grouping of totals (nil when it has none, or nothing happened). They come in rank order: by value descending, null
-// last, then by group; what stands for many groups has no rank among them and comes last of all. All of them are
-// returned: Publish cuts the list.
-func Evaluate(m *definition.Metric, rows, totals *Pane, size event.Millis) []Row {
+// last, then by group; what stands for many groups has no rank among them and comes last of all. All that the metric's
+// `having` lets through are returned, and Publish cuts the list. What stands for many groups can't be judged by it and
+// passes. It also reports whether any event was taken, so that a range with nothing to show can be told from an empty one.
+func Evaluate(m *definition.Metric, rows, totals *Pane, size event.Millis) (published []Row, took bool) {
 	if rows == nil || rows.Len() == 0 {
-		return nil
+		return nil, false
 	}
 	seconds := float64(size) / 1000
 	numbers := make([]definition.Number, rows.Len()*len(m.Aggregates))
@@ -36,21 +37,33 @@ func Evaluate(m *definition.Metric, rows, totals *Pane, size event.Millis) []Row
 		if count.Int() == 0 {
 			continue // the row belongs to another metric of the grouping: nothing of this one took an event
 		}
-		out = append(out, Row{Key: rows.Key(r), Value: m.Formula(aggregates, seconds), Aggregates: aggregates, Count: count.Int()})
+		took = true
+		row := Row{Key: rows.Key(r), Value: m.Formula(aggregates, seconds), Aggregates: aggregates, Count: count.Int()}
+		if isOther(row.Key) || passes(m, &row, seconds) {
+			out = append(out, row)
+		}
 	}
 	slices.SortFunc(out, compareRank)
-	return out
+	return out, took
 }
 
-// Empty is the row of a window without events: 0 or null, as the aggregates and the formula say.
-func Empty(m *definition.Metric, size event.Millis) Row {
+// passes reports whether the metric's `having` lets a row through.
+func passes(m *definition.Metric, row *Row, seconds float64) bool {
+	return m.Having == nil || m.Having(row.Value, row.Aggregates, row.Count, seconds)
+}
+
+// Empty is the row of a window without events: 0 or null, as the aggregates and the formula say. It reports false where
+// the metric's `having` withholds such windows.
+func Empty(m *definition.Metric, size event.Millis) (row Row, published bool) {
 	aggregates := make([]definition.Number, len(m.Aggregates))
 	for i, a := range m.Aggregates {
 		c := aggregate.New(a.Kind)
 		c.Grow(1)
 		aggregates[i] = number(c.Result(0, a.Quantile))
 	}
-	return Row{Aggregates: aggregates, Value: m.Formula(aggregates, float64(size)/1000)}
+	seconds := float64(size) / 1000
+	row = Row{Aggregates: aggregates, Value: m.Formula(aggregates, seconds)}
+	return row, passes(m, &row, seconds)
 }
 
 // fill computes a row's aggregates.

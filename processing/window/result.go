@@ -51,6 +51,10 @@ type Result struct {
 	Seq        uint64
 }
 
+// Withheld reports whether this is no result, but the word that a window without groups has events and `having` lets
+// nothing of it be published: whoever supplies empty windows must leave it out. It is in no feed.
+func (r *Result) Withheld() bool { return r.Kind == Retract && r.Revision == 0 }
+
 // ID is the same for every revision of a window's group, in every process: a hash of what identifies the result.
 func (r *Result) ID() string {
 	b := make([]byte, 0, 128)

@@ -2,6 +2,8 @@ package live
 
 import (
 	"container/list"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/tidemark/tidemark/processing"
@@ -52,6 +54,9 @@ type metricRows struct {
 	finals map[string]*cell // by group
 	open   map[place]*cell
 	first  event.Millis // start of the earliest window with an event; NoTime before it
+	// withheld are the starts of closed windows of a metric without groups that are not empty, but have nothing to show.
+	withheld map[event.Millis]bool
+	shown    event.Millis // start of the last window that had a result; NoTime before it
 }
 
 // place is where a row belongs.
@@ -89,6 +94,7 @@ func NewBoard(plan *definition.Plan) *Board {
 		mr := &metricRows{
 			rank: i, shape: wire.NewShape(m), metric: m,
 			finals: make(map[string]*cell), open: make(map[place]*cell), first: event.NoTime,
+			withheld: make(map[event.Millis]bool), shown: event.NoTime,
 		}
 		b.metrics = append(b.metrics, mr)
 		b.byHash[m.Hash] = mr
@@ -119,7 +125,8 @@ func (b *Board) Load(seq uint64, w event.Millis, results []window.Result, first 
 func (b *Board) Committed(c *processing.Committed) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if c.Seq < b.seq || c.Seq == b.seq && c.Watermark <= b.watermark {
+	withholds := slices.ContainsFunc(c.Results, func(r window.Result) bool { return r.Withheld() }) // which no sequence tells
+	if c.Seq < b.seq || c.Seq == b.seq && c.Watermark <= b.watermark && !withholds {
 		return
 	}
 	b.commitLocked(c.Seq, c.Watermark, c.Results)
@@ -146,14 +153,19 @@ func (b *Board) commitLocked(seq uint64, w event.Millis, results []window.Result
 func (b *Board) resultLocked(mr *metricRows, r *window.Result) {
 	at := mr.place(r)
 	held := mr.finals[at.group]
+	mr.noteFirst(r.Start)
 	if r.Kind == window.Retract {
 		if held != nil && held.start == at.start {
 			delete(mr.finals, at.group)
 			b.removeLocked(held)
 		}
+		if mr.shape.ImpliesEmpty() {
+			mr.withheld[r.Start] = true
+		}
 		return
 	}
-	mr.noteFirst(r.Start)
+	delete(mr.withheld, r.Start)
+	mr.shown = max(mr.shown, r.Start)
 	if held != nil && held.start > at.start {
 		return // corrects a window that is no longer the last one
 	}
@@ -172,7 +184,7 @@ func (b *Board) closeLocked(mr *metricRows) {
 			b.removeLocked(c)
 		}
 	}
-	if len(mr.metric.Keys) == 0 {
+	if mr.shape.ImpliesEmpty() {
 		b.supplyFinalLocked(mr)
 		return
 	}
@@ -187,7 +199,11 @@ func (b *Board) closeLocked(mr *metricRows) {
 // supplyFinalLocked stands in for the newest closed window of an ungrouped metric when nothing happened in it.
 func (b *Board) supplyFinalLocked(mr *metricRows) {
 	newest := window.FirstWindow(mr.metric, b.watermark+1) - mr.metric.Slide
-	if mr.first == event.NoTime || newest < mr.first {
+	for mr.withheld[newest] {
+		newest -= mr.metric.Slide
+	}
+	maps.DeleteFunc(mr.withheld, func(start event.Millis, _ bool) bool { return start < HoldFrom(mr.metric, b.watermark) })
+	if mr.first == event.NoTime || newest < mr.first || newest <= mr.shown {
 		return
 	}
 	held := mr.finals[""]
@@ -207,7 +223,7 @@ func (b *Board) Opened(o *processing.Open) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.version++
-	present := make(map[place]bool, len(o.Rows))
+	present, withheld := make(map[place]bool, len(o.Rows)), make(map[place]bool)
 	for i := range o.Rows {
 		r := &o.Rows[i]
 		mr := b.byHash[r.Definition]
@@ -216,11 +232,15 @@ func (b *Board) Opened(o *processing.Open) {
 		}
 		mr.noteFirst(r.Start)
 		at := mr.place(r)
+		if r.Kind == window.Retract {
+			withheld[at] = true
+			continue
+		}
 		present[at] = true
 		mr.open[at] = b.setLocked(mr, at, r)
 	}
 	for _, mr := range b.metrics {
-		b.supplyOpenLocked(mr, o, present)
+		b.supplyOpenLocked(mr, o, present, withheld)
 		for at, c := range mr.open {
 			if !present[at] && c.result.End-1 > o.Watermark {
 				delete(mr.open, at)
@@ -236,22 +256,22 @@ func (b *Board) Opened(o *processing.Open) {
 }
 
 // supplyOpenLocked stands in for the open windows of an ungrouped metric in which nothing has happened so far.
-func (b *Board) supplyOpenLocked(mr *metricRows, o *processing.Open, present map[place]bool) {
+func (b *Board) supplyOpenLocked(mr *metricRows, o *processing.Open, present, withheld map[place]bool) {
 	m := mr.metric
-	if len(m.Keys) > 0 || mr.first == event.NoTime || o.Newest == event.NoTime {
+	if !mr.shape.ImpliesEmpty() || mr.first == event.NoTime || o.Newest == event.NoTime {
 		return
 	}
 	w := max(o.Watermark, b.watermark)
 	if w == event.NoTime {
 		return
 	}
-	bound := definition.Clock{Width: m.Slide, Offset: m.Offset}.PaneStart(o.Newest) + m.Slide
+	bound := window.FirstWindow(m, o.Newest) + m.Size // the end of the first window that ends after it
 	start := max(window.FirstWindow(m, w+1), mr.first)
 	for ; start+m.Size <= bound; start += m.Slide {
 		empty := mr.shape.Empty(start)
 		empty.Kind, empty.Revision = window.Provisional, 0
 		at := mr.place(&empty)
-		if !present[at] {
+		if !present[at] && !withheld[at] {
 			present[at] = true
 			mr.open[at] = b.setLocked(mr, at, &empty)
 		}

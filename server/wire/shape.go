@@ -25,8 +25,9 @@ type Shape struct {
 	Estimate      bool               // the value is made of an estimate
 	RelativeError float64            // 0 when it is not
 
-	name  string
-	empty window.Row // of a window without events
+	name    string
+	empty   window.Row // of a window without events
+	implies bool       // such windows are shown
 }
 
 // NewShape returns the shape of a metric of the plan.
@@ -34,9 +35,14 @@ func NewShape(m *definition.Metric) *Shape {
 	s := &Shape{Metric: m, name: m.Name}
 	s.RelativeError = relativeError(m)
 	s.Estimate = s.RelativeError > 0
-	s.empty = window.Empty(m, m.Size)
+	s.empty, s.implies = window.Empty(m, m.Size)
+	s.implies = s.implies && len(m.Keys) == 0
 	return s
 }
+
+// ImpliesEmpty reports whether windows without events are shown: those of a metric without groups, unless its `having`
+// withholds them.
+func (s *Shape) ImpliesEmpty() bool { return s.implies }
 
 // Retired returns the shape of a metric that is no longer in force.
 func Retired(name string) *Shape { return &Shape{name: name} }
