@@ -13,7 +13,7 @@ const (
 	assumedEvents           = 10_000 // a second
 	assumedEventsOfSession  = 20     // so many in each session
 	assumedSessionsLast     = event.Millis(5 * 60_000)
-	assumedKeyBytes         = 40  // of a group's or a session's key, with what a table spends on it
+	assumedKeyBytes         = 40  // of a group's or a session's key, with what a table spends on it; event.MaxKept at worst
 	bytesOfSession          = 160 // an open session without key and aggregates
 	bytesOfSketch           = 4 << 10
 	bytesOfRegisters        = 16 << 10

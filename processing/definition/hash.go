@@ -10,7 +10,7 @@ import (
 )
 
 // semanticsVersion goes up when the same words come to mean other numbers: every definition then starts anew.
-const semanticsVersion = 1
+const semanticsVersion = 2
 
 // identity collects what a hash covers. Every part is written with its length, so that no two lists of parts are one.
 type identity struct {

@@ -150,7 +150,9 @@ func checkAvro(t rapid.TB, schema *avro.Schema, n *node, d *event.Decoder, paths
 	}
 }
 
-func isNotUTF8(err error) bool { return err != nil && strings.Contains(err.Error(), "it is not valid UTF-8") }
+func isNotUTF8(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "it is not valid UTF-8")
+}
 
 // validTexts reports whether all strings of a decoded value are UTF-8, the keys of maps among them.
 func validTexts(v any) bool {

@@ -39,8 +39,9 @@ type first struct {
 
 // Hold keeps an event until W has passed it. Within a partition, events come by ascending offset. maxBefore is the
 // partition's M_p as it stood before the event; keyHash is the hash of the key, which must not be null; row and pass
-// are in the slots and filters of the events' space and are copied.
+// are in the slots and filters of the events' space and are copied, texts as event.AppendKept cuts them.
 func (b *Batch) Hold(time event.Millis, at event.Coordinate, maxBefore event.Millis, keyHash uint64, row []event.Value, pass []bool) {
+	keyHash = row[b.shape.KeySlot].KeptHash(keyHash)
 	number := sliceOf(time)
 	s := b.near[number&(nearSlices-1)]
 	if s == nil || s.number != number {

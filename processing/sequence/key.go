@@ -22,7 +22,8 @@ const signBit = 1 << 63
 
 // AppendKey appends a key in its canonical form, which has no length of its own: a byte for the kind, then the text, or
 // the bytes of a UUID, or the number such that bytes order as numbers do. UUIDs come after other texts. A Float that
-// holds a whole number is the same key as that Int, as Value.Hash has it. A null has no form and panics.
+// holds a whole number is the same key as that Int, as Value.Hash has it. A long text is cut as event.AppendKept does.
+// A null has no form and panics.
 func AppendKey(dst []byte, v *event.Value) []byte {
 	switch v.Kind {
 	case event.String:
@@ -30,7 +31,7 @@ func AppendKey(dst []byte, v *event.Value) []byte {
 		if u, ok := parseUUID(text); ok {
 			return append(append(dst, uuidKind), u[:]...)
 		}
-		return append(append(dst, byte(event.String)), text...)
+		return event.AppendKept(append(dst, byte(event.String)), text)
 	case event.Int:
 		return appendInt(dst, v.Int())
 	case event.Float:
@@ -67,7 +68,7 @@ func ParseKey(b []byte, text *KeyText) (event.Value, error) {
 	rest := b[1:]
 	switch b[0] {
 	case byte(event.String):
-		if _, ok := parseUUID(rest); !ok { // else it would have been written as a UUID
+		if _, ok := parseUUID(rest); !ok && len(rest) <= event.MaxKept { // else it would have been written as a UUID, or cut
 			return event.StringValue(rest), nil
 		}
 	case uuidKind:

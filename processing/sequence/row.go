@@ -79,12 +79,15 @@ func (s *Shape) parsePayload(r *Row, payload []byte) {
 	}
 }
 
-// appendValue appends a value behind a byte for its kind.
+// appendValue appends a value behind a byte for its kind, a text as it is kept.
 func appendValue(dst []byte, v *event.Value) []byte {
 	dst = append(dst, byte(v.Kind))
 	switch v.Kind {
 	case event.String:
 		b := v.Bytes()
+		if len(b) > event.MaxKept {
+			b = event.AppendKept(nil, b)
+		}
 		dst = binary.AppendUvarint(dst, uint64(len(b)))
 		return append(dst, b...)
 	case event.Int:

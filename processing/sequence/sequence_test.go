@@ -231,12 +231,12 @@ func TestAgainstSort(t *testing.T) {
 // TestEveryKindOfValue holds values of every kind, a row that is longer than a chunk, and more filters than fit a word.
 func TestEveryKindOfValue(t *testing.T) {
 	const filters = 133
-	long := bytes.Repeat([]byte("long"), chunkBytes)
+	long := bytes.Repeat([]byte("long"), event.MaxKept/len("long"))
 	row := []event.Value{
 		event.IntValue(-7), {}, event.BoolValue(true), event.BoolValue(false), event.IntValue(math.MinInt64),
 		event.FloatValue(-0.25), event.StringValue(nil), event.StringValue(long),
 	}
-	shape := Shape{KeySlot: 0, Slots: []int{7, 6, 5, 4, 3, 2, 1, 0}}
+	shape := Shape{KeySlot: 0, Slots: []int{7, 7, 7, 7, 7, 6, 5, 4, 3, 2, 1, 0}}
 	pass := make([]bool, filters)
 	for i := range pass {
 		pass[i] = i%3 == 0
@@ -407,11 +407,39 @@ func TestUUIDs(t *testing.T) {
 	}
 }
 
+// What is long is cut, and the key's hash is that of the cut key: a restart knows no other.
+func TestLongTextsAreCut(t *testing.T) {
+	s := NewSequencer(plainShape, 3)
+	b := s.NewBatch()
+	long := strings.Repeat("k", event.MaxKept)
+	keys := []string{long, long + "1", long + "2", strings.Repeat("k", 5*event.MaxKept)}
+	for i, key := range keys {
+		h := held{order: event.Order{Time: event.Millis(i), Coordinate: event.Coordinate{Offset: event.Offset(i)}}, key: key, text: key + "!"}
+		h.hold(b)
+	}
+	s.Add(b)
+	seen := map[string]bool{}
+	for lane := range s.Lanes() {
+		s.Release(10, lane, func(r *Row) {
+			h := released(t, r)
+			want := held{order: r.At, key: string(event.AppendKept(nil, []byte(keys[r.At.Offset]))), text: string(event.AppendKept(nil, []byte(keys[r.At.Offset]+"!")))}
+			if h != want || len(h.key) > event.MaxKept || len(h.text) > event.MaxKept {
+				t.Errorf("released %+v, want %+v", h, want)
+			}
+			seen[h.key] = true
+		})
+	}
+	if len(seen) != len(keys) {
+		t.Errorf("%d keys were released, %d held", len(seen), len(keys))
+	}
+}
+
 func FuzzParseKey(f *testing.F) {
 	for _, v := range []event.Value{event.StringValue([]byte("k")), event.IntValue(9), event.FloatValue(.5), event.BoolValue(true)} {
 		f.Add(AppendKey(nil, &v))
 	}
 	f.Add(append([]byte{uuidKind}, "0123456789abcdef"...))
+	f.Add(append([]byte{byte(event.String)}, bytes.Repeat([]byte("k"), event.MaxKept+1)...))
 	f.Add(append([]byte{byte(event.String)}, "01234567-89ab-cdef-0123-456789abcdef"...))
 	f.Add([]byte{byte(event.Float), 0xc0, 8, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -3,6 +3,7 @@ package window
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -74,12 +75,15 @@ func foldPlan(filters int) *definition.Plan {
 	return plan
 }
 
+// longPage is as long as a text can be that is kept whole.
+var longPage = strings.Repeat("x", event.MaxKept)
+
 func drawFoldRow(t *rapid.T) []event.Value {
 	text := func(s string) event.Value { return event.StringValue([]byte(s)) }
 	symbol := func(s string) event.Value { return event.SymbolValue([]byte(s)) }
 	row := make([]event.Value, foldSlots)
 	row[kindSlot] = rapid.SampledFrom([]event.Value{{}, symbol("A"), symbol("B"), symbol("C"), symbol("\xff"), text("A"), text("B")}).Draw(t, "kind")
-	row[pageSlot] = rapid.SampledFrom([]event.Value{{}, symbol("A"), text(""), text("page 1"), text("page 6"), text("\x00"), event.IntValue(3)}).Draw(t, "page")
+	row[pageSlot] = rapid.SampledFrom([]event.Value{{}, symbol("A"), text(""), text(longPage + "1"), text(longPage + "2"), text("page 1"), text("page 6"), text("\x00"), event.IntValue(3)}).Draw(t, "page")
 	row[amountSlot] = rapid.SampledFrom([]event.Value{{}, event.IntValue(4), event.FloatValue(0.5), event.FloatValue(1e30)}).Draw(t, "amount")
 	return row
 }

@@ -83,7 +83,8 @@ const (
 	GroupOther                  // the group of what was folded
 )
 
-// ParseGroupValue is the inverse of what AppendGroup does to each value.
+// ParseGroupValue is the inverse of what AppendGroup does to each value. A text that is longer than a group's can be is
+// cut as that was.
 func ParseGroupValue(text string) GroupValue {
 	switch {
 	case text == noneText:
@@ -91,14 +92,16 @@ func ParseGroupValue(text string) GroupValue {
 	case text == otherText:
 		return GroupValue{Kind: GroupOther}
 	case reserved(text):
-		return GroupValue{Text: text[1:]}
-	default:
-		return GroupValue{Text: text}
+		text = text[1:]
 	}
+	if len(text) > event.MaxKept {
+		text = string(event.AppendKept(nil, []byte(text)))
+	}
+	return GroupValue{Text: text}
 }
 
-// appendPart appends the encoding of one value. Text that is not UTF-8 gets replacement characters, so that what reads
-// the same is the same group.
+// appendPart appends the encoding of one value, as event.AppendKept cuts it. Bytes that are not UTF-8 get replacement
+// characters, so that what reads the same is the same group.
 func appendPart(dst []byte, v *event.Value) []byte {
 	if v.IsNull() {
 		return append(dst, tagNull)
@@ -108,6 +111,9 @@ func appendPart(dst []byte, v *event.Value) []byte {
 	dst = v.AppendText(dst)
 	if text := dst[start:]; !utf8.Valid(text) {
 		dst = append(dst[:start], bytes.ToValidUTF8(text, []byte("\uFFFD"))...)
+	}
+	if text := dst[start:]; len(text) > event.MaxKept {
+		dst = append(dst[:start], event.AppendKept(nil, text)...)
 	}
 	if text := dst[start:]; bytes.IndexByte(text, escape) >= 0 {
 		dst = append(dst[:start], bytes.ReplaceAll(text, []byte{escape}, []byte{escape, escaped})...)

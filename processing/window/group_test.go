@@ -41,10 +41,27 @@ func TestGroupsAsUsersReadThem(t *testing.T) {
 		{groupOf(`\`, `\x`, `(other) `, `C:\(none)`), `\|\x|(other) |C:\(none)`},
 		{groupOf("a\x00b"), "a\x00b"},
 		{groupOf("a\xff\xfeb"), "a\uFFFDb"},
+		{groupOf(strings.Repeat("x", 1024)), strings.Repeat("x", 1024)},
+		{groupOf(strings.Repeat("x", 1025)), strings.Repeat("x", 1007) + "~b631dc69e37288f6"},
+		{groupOf(strings.Repeat("é", 600), "y"), strings.Repeat("é", 503) + "~1f52212b8e1826dc|y"},
 	} {
 		if got := strings.Join(AppendGroup(nil, tc.key), "|"); got != tc.want {
 			t.Errorf("group %q reads %q, want %q", tc.key, got, tc.want)
 		}
+	}
+}
+
+// A long value can be asked for as it was, or as it is shown.
+func TestLongGroupValuesAreFound(t *testing.T) {
+	long := strings.Repeat("https://shop.example/", 100)
+	shown := AppendGroup(nil, groupOf(long))[0]
+	for _, asked := range []string{long, shown} {
+		if got := ParseGroupValue(asked); got != (GroupValue{Text: shown}) {
+			t.Errorf("%q is parsed as %+v, it is shown as %q", asked, got, shown)
+		}
+	}
+	if other := AppendGroup(nil, groupOf(long+"x"))[0]; other == shown {
+		t.Errorf("two values are both shown as %q", shown)
 	}
 }
 

@@ -60,6 +60,7 @@ func inputsOf(t *rapid.T) []*Input {
 			{}, event.IntValue(1), event.FloatValue(1), event.StringValue([]byte("1")), event.BoolValue(true),
 			event.StringValue([]byte("true")), event.StringValue([]byte("\xff")), event.StringValue([]byte("\uFFFD")),
 			event.FloatValue(1e18), event.IntValue(1e18), event.StringValue([]byte("a\x00\xffb")),
+			event.StringValue([]byte(longPage)), event.StringValue([]byte(longPage + "1")), event.StringValue([]byte(longPage + "2")),
 		}),
 	)
 	n := rapid.IntRange(0, 80).Draw(t, "events")
