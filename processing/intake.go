@@ -25,22 +25,46 @@ type queue struct {
 	answers []Fetched
 	at      int // records of answers[0] that were handed on
 	records int
+	bytes   int // of keys and values
 	paused  bool
 }
 
 const (
-	// portion is how many records of a partition a worker gets at once, so that W is looked at between them.
-	portion = 2048
+	// portion is how many records of a partition a worker gets at once, so that W is looked at between them, and
+	// portionBytes about how long they are, so that it is also looked at what they have become.
+	portion      = 2048
+	portionBytes = 1 << 20
 	// maxWaiting is about how many records wait before fetching stops: of all partitions that are ahead of W, each with an
 	// equal part. No bound is for all of them together, because W needs the one that is behind.
 	maxWaiting = 500_000
 	// minPart is the least of such parts, maxPart the largest.
 	minPart, maxPart = portion, 50_000
+	// maxWaitingBytes and minPartBytes are the same in bytes: whichever comes first.
+	maxWaitingBytes, minPartBytes = 128 << 20, 2 << 20
+	// maxCommitRecords and maxCommitBytes bound what one commit takes, and with it the batch, which has to stay below
+	// 64 MiB: what is on its way to the workers comes on top, some portions each.
+	maxCommitRecords, maxCommitBytes = 500_000, 24 << 20
 )
 
-// pauseAt is how many records of one partition may wait before its fetching stops. It goes on below a fifth.
-func (in *intake) pauseAt() int {
-	return min(max(maxWaiting/max(len(in.partitions), 1), minPart), maxPart)
+// crowded reports whether so much of a partition waits that its fetching has to stop. It goes on below a fifth of that.
+func (in *intake) crowded(q *queue) bool {
+	records, bytes := in.parts()
+	return q.records > records || q.bytes > bytes
+}
+
+func (in *intake) roomy(q *queue) bool {
+	records, bytes := in.parts()
+	return q.records < records/5 && q.bytes < bytes/5
+}
+
+func (in *intake) parts() (records, bytes int) {
+	n := max(len(in.partitions), 1)
+	return min(max(maxWaiting/n, minPart), maxPart), max(maxWaitingBytes/n, minPartBytes)
+}
+
+// full reports whether nothing more is handed on before a commit.
+func (in *intake) full() bool {
+	return in.dispatched >= maxCommitRecords || in.shared.staged.Load() >= maxCommitBytes
 }
 
 // take queues a whole fetch answer and hands on what may go.
@@ -56,26 +80,30 @@ func (in *intake) take(ctx context.Context, answer []Fetched, w event.Millis) {
 		}
 		q.answers = append(q.answers, f)
 		q.records += len(f.Records)
+		for i := range f.Records {
+			q.bytes += sizeOf(&f.Records[i])
+		}
 	}
 	in.handOn(ctx, w)
 }
 
-// handOn gives the workers what is not too far ahead.
+func sizeOf(rec *event.Record) int { return len(rec.Key) + len(rec.Value) }
+
+// handOn gives the workers what is not too far ahead, until the next commit has enough.
 func (in *intake) handOn(ctx context.Context, w event.Millis) {
 	var pause, resume []event.PartitionID
-	most := in.pauseAt()
 	for id, q := range in.waiting {
 		p := in.partitions[id]
-		for len(q.answers) > 0 && !in.ahead(p, w) {
+		for len(q.answers) > 0 && !in.full() && !in.ahead(p, w) {
 			if !in.send(ctx, p, q) {
 				return
 			}
 		}
 		switch {
-		case !q.paused && q.records > most:
+		case !q.paused && in.crowded(q):
 			q.paused = true
 			pause = append(pause, id)
-		case q.paused && q.records < most/5:
+		case q.paused && in.roomy(q):
 			q.paused = false
 			resume = append(resume, id)
 		case len(q.answers) == 0 && !q.paused:
@@ -110,7 +138,11 @@ func (in *intake) ahead(p *partition, w event.Millis) bool {
 // send gives the partition's worker the next portion. It reports false when ctx ended first.
 func (in *intake) send(ctx context.Context, p *partition, q *queue) bool {
 	f := q.answers[0]
-	end := min(q.at+portion, len(f.Records))
+	end, size := q.at, 0
+	for end < len(f.Records) && end < q.at+portion && size < portionBytes {
+		size += sizeOf(&f.Records[end])
+		end++
+	}
 	part := f
 	part.Records = f.Records[q.at:end]
 	m := message{partition: p, fetched: part, last: end == len(f.Records), whole: f}
@@ -125,6 +157,7 @@ func (in *intake) send(ctx context.Context, p *partition, q *queue) bool {
 	}
 	in.unharvested = true
 	q.records -= end - q.at
+	q.bytes -= size
 	in.dispatched += end - q.at
 	q.at = end
 	if m.last {
@@ -133,7 +166,7 @@ func (in *intake) send(ctx context.Context, p *partition, q *queue) bool {
 	return true
 }
 
-// held is how many records wait, because their partitions are ahead.
+// held is how many records wait, because their partitions are ahead or the next commit has enough.
 func (in *intake) held() int {
 	n := 0
 	for _, q := range in.waiting {

@@ -201,9 +201,6 @@ func (l *loop) run(taking, work context.Context) error {
 	}
 }
 
-// maxCommitRecords bounds what one commit takes, and with it the batch.
-const maxCommitRecords = 500_000
-
 func (l *loop) take(ctx context.Context, answer []Fetched) {
 	now := time.Now()
 	good := answer[:0]
@@ -220,7 +217,7 @@ func (l *loop) take(ctx context.Context, answer []Fetched) {
 		good = append(good, f)
 	}
 	l.intake.take(ctx, good, l.watermark)
-	if l.intake.dispatched > maxCommitRecords && !l.busy {
+	if l.intake.full() && !l.busy {
 		l.commit(ctx)
 	}
 }
@@ -312,8 +309,8 @@ func (l *loop) committed(ctx context.Context, d commitDone) {
 	}
 	l.pipeline.status.committed(d)
 	l.report()
-	if l.intake.dispatched > maxCommitRecords || l.intake.held() > 0 {
-		l.schedule(0) // W has to move before more can be taken
+	if l.intake.full() || l.intake.held() > 0 {
+		l.schedule(0) // a commit has to be made, or W to move, before more can be taken
 		return
 	}
 	l.schedule(max(0, l.interval-d.took))

@@ -56,12 +56,16 @@ func (w *worker) noteLate(p *partition, rec *event.Record, before bool) {
 // maxDeadValue caps what a dead letter keeps of a record's value and key.
 const maxDeadValue = 64 << 10
 
+// deadLetterCost is what a dead letter takes beside its texts.
+const deadLetterCost = 64
+
 func (w *worker) deadLetter(rec *event.Record, bad *event.BadRecord) {
 	w.out.counters.DeadLetters++
 	d := DeadLetter{Reason: string(bad.Reason), Detail: bad.Detail, Topic: w.topic, Partition: rec.Partition, Offset: rec.Offset}
 	d.Key, d.Value = capped(rec.Key), capped(rec.Value)
 	d.Truncated = len(rec.Key) > maxDeadValue || len(rec.Value) > maxDeadValue
 	w.out.deadLetters = append(w.out.deadLetters, d)
+	w.letters += int64(len(d.Key) + len(d.Value) + len(d.Detail) + len(d.Topic) + deadLetterCost)
 }
 
 // capped copies what is kept of b; nil stays nil, a tombstone is not an empty value.

@@ -31,11 +31,14 @@ type worker struct {
 	watermark  event.Millis // of the last commit
 	input      window.Input
 	out        harvest
+	letters    int64 // bytes of out.deadLetters
+	staged     int64 // the worker's part of shared.staged
 }
 
 // shared is what the loop reads while workers fold.
 type shared struct {
 	lowest atomic.Int64 // the lowest event time read while W has no value
+	staged atomic.Int64 // about how many bytes the workers' harvests will put into a commit
 }
 
 // message is either records to fold or a barrier.
@@ -124,6 +127,7 @@ func (w *worker) run(ctx context.Context) error {
 		case m := <-w.in:
 			if m.barrier == nil {
 				w.fold(m.partition, m.fetched)
+				w.stage(w.letters + w.panes.Bytes())
 				if m.last {
 					w.recycle(m.whole)
 				}
@@ -299,6 +303,12 @@ func (w *worker) count(took, refused bool) {
 	}
 }
 
+// stage tells what a harvest would be now.
+func (w *worker) stage(bytes int64) {
+	w.shared.staged.Add(bytes - w.staged)
+	w.staged = bytes
+}
+
 // harvest hands over everything since the last barrier and starts anew.
 func (w *worker) harvest() harvest {
 	h := w.out
@@ -316,6 +326,8 @@ func (w *worker) harvest() harvest {
 	}
 	w.batches = make([]*sequence.Batch, len(w.plan.Sessions))
 	w.out = harvest{newest: event.NoTime}
+	w.letters = 0
+	w.stage(0)
 	return h
 }
 

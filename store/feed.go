@@ -35,12 +35,22 @@ type FeedPage struct {
 	Entries []processing.Entry
 	Head    uint64 // the last sequence of the feed, 0 before the first
 	First   uint64 // the first sequence that is kept; Head + 1 while there is none
+
+	limit int
+	bytes int // of the dead letters' keys and values
 }
 
-// Feed returns the first entries after a sequence that have one of the types, at most limit. It returns ErrTruncated,
+// maxPageBytes ends a page: 1000 dead letters can hold 128 MiB, and clients that ask for them may come in numbers.
+const maxPageBytes = 4 << 20
+
+// full reports whether the page takes no further entry. It always takes one.
+func (p *FeedPage) full() bool { return len(p.Entries) >= p.limit || p.bytes >= maxPageBytes }
+
+// Feed returns the first entries after a sequence that have one of the types, at most limit, and fewer when they are
+// large: there are more unless the last one is Head, or none was returned. It returns ErrTruncated,
 // with a page that has only Head and First, when the feed does not reach back to after. Past the head it is empty.
 func (v *View) Feed(after uint64, limit int, types TypeSet) (FeedPage, error) {
-	page := FeedPage{Head: v.tail.head}
+	page := FeedPage{Head: v.tail.head, limit: limit}
 	var err error
 	if page.First, err = v.First(); err != nil {
 		return FeedPage{}, err
@@ -56,9 +66,9 @@ func (v *View) Feed(after uint64, limit int, types TypeSet) (FeedPage, error) {
 		return FeedPage{}, fmt.Errorf("read feed: %w", err)
 	}
 	if types.Has(processing.ResultEntry) {
-		err = page.walk(it, after, limit, types)
+		err = page.walk(it, after, types)
 	} else {
-		err = v.walkIndex(&page, it, after, limit, types)
+		err = v.walkIndex(&page, it, after, types)
 	}
 	if err := errors.Join(err, it.Close()); err != nil {
 		return FeedPage{}, fmt.Errorf("read feed: %w", err)
@@ -67,10 +77,10 @@ func (v *View) Feed(after uint64, limit int, types TypeSet) (FeedPage, error) {
 }
 
 // walk reads block after block.
-func (p *FeedPage) walk(it *pebble.Iterator, after uint64, limit int, types TypeSet) error {
+func (p *FeedPage) walk(it *pebble.Iterator, after uint64, types TypeSet) error {
 	// The block that holds after+1 is the last one that starts at or before it.
-	for ok := it.SeekLT(appendFeedKey(nil, spaceFeed, after+2)); ok && len(p.Entries) < limit; ok = it.Next() {
-		if err := p.add(it, after, limit, types); err != nil {
+	for ok := it.SeekLT(appendFeedKey(nil, spaceFeed, after+2)); ok && !p.full(); ok = it.Next() {
+		if err := p.add(it, after, types); err != nil {
 			return err
 		}
 	}
@@ -78,7 +88,7 @@ func (p *FeedPage) walk(it *pebble.Iterator, after uint64, limit int, types Type
 }
 
 // walkIndex reads only the blocks that hold more than results: rare entries must not cost a walk over the whole feed.
-func (v *View) walkIndex(p *FeedPage, it *pebble.Iterator, after uint64, limit int, types TypeSet) error {
+func (v *View) walkIndex(p *FeedPage, it *pebble.Iterator, after uint64, types TypeSet) error {
 	if !it.SeekLT(appendFeedKey(nil, spaceFeed, after+2)) {
 		return nil
 	}
@@ -97,18 +107,18 @@ func (v *View) walkIndex(p *FeedPage, it *pebble.Iterator, after uint64, limit i
 		if mask&types == 0 {
 			return nil
 		}
-		if len(p.Entries) >= limit {
+		if p.full() {
 			return errStop
 		}
 		if !it.SeekGE(appendFeedKey(nil, spaceFeed, seq)) {
 			return fmt.Errorf("%w: no feed block %d", errDamaged, seq)
 		}
-		return p.add(it, after, limit, types)
+		return p.add(it, after, types)
 	})
 }
 
 // add decodes the block under the iterator.
-func (p *FeedPage) add(it *pebble.Iterator, after uint64, limit int, types TypeSet) error {
+func (p *FeedPage) add(it *pebble.Iterator, after uint64, types TypeSet) error {
 	value, err := it.ValueAndErr()
 	if err != nil {
 		return err
@@ -120,13 +130,16 @@ func (p *FeedPage) add(it *pebble.Iterator, after uint64, limit int, types TypeS
 	if block.types&types == 0 {
 		return nil
 	}
-	for i := 0; i < block.count && len(p.Entries) < limit; i++ {
+	for i := 0; i < block.count && !p.full(); i++ {
 		entry, ok, err := block.next(block.first+uint64(i), after, types)
 		if err != nil {
 			return fmt.Errorf("entry %d: %w", block.first+uint64(i), err)
 		}
 		if ok {
 			p.Entries = append(p.Entries, entry)
+			if d := entry.DeadLetter; d != nil {
+				p.bytes += len(d.Key) + len(d.Value)
+			}
 		}
 	}
 	return nil

@@ -239,6 +239,34 @@ func TestLargeCommitIsSplitIntoBlocks(t *testing.T) {
 	}
 }
 
+// A page of large dead letters ends early, and going on after its last entry misses none.
+func TestPagesOfLargeEntriesEndEarly(t *testing.T) {
+	s := mustOpen(t, "store", testOptions(vfs.NewMem()))
+	const letters, size = 200, 64 << 10
+	c := &processing.Changes{}
+	for i := range letters {
+		d := &processing.DeadLetter{Reason: "undecodable", Offset: event.Offset(i), Value: make([]byte, size)}
+		c.Feed = append(c.Feed, processing.Entry{Seq: uint64(i) + 1, Type: processing.DeadLetterEntry, DeadLetter: d})
+	}
+	noFault(t, s.Commit(c))
+	for _, types := range []TypeSet{AllTypes, Types(processing.DeadLetterEntry)} {
+		pages, next := 0, uint64(0)
+		for next < letters {
+			page, err := s.Feed(next, 1000, types)
+			noFault(t, err)
+			if n := len(page.Entries); n == 0 || n*size > maxPageBytes+size || page.Entries[0].Seq != next+1 {
+				t.Fatalf("after %d come %d entries", next, n)
+			}
+			next = page.Entries[len(page.Entries)-1].Seq
+			pages++
+		}
+		if want := letters * size / maxPageBytes; pages < want || pages > want+1 {
+			t.Errorf("%d pages, want about %d", pages, want)
+		}
+	}
+	mustClose(t, s)
+}
+
 // TestMergeErrorSurfaces: a block that can't be merged must neither hide nor let flushes fail in silence.
 func TestMergeErrorSurfaces(t *testing.T) {
 	o := testOptions(vfs.NewMem())

@@ -33,6 +33,9 @@ const (
 	// How long a broker holds a request that finds nothing. A partition that is assigned or resumed meanwhile waits for
 	// the answer.
 	fetchWait = 250 * time.Millisecond
+	// What one batch may become when it is decompressed: a megabyte of zstd can hold a gigabyte of zeros. A batch that
+	// is larger faults its partition.
+	maxBatchBytes = 64 << 20
 )
 
 // SourceOptions configure a Source.
@@ -88,6 +91,7 @@ func NewSource(opts SourceOptions) (*Source, error) {
 		kgo.FetchMaxBytes(fetchBytes),
 		kgo.FetchMaxPartitionBytes(fetchPartitionBytes),
 		kgo.FetchMaxWait(fetchWait),
+		kgo.MaxDecompressBatchBytes(maxBatchBytes),
 		kgo.WithPools(&libraryRecords{}),
 	)
 	if err != nil {

@@ -115,5 +115,20 @@ func (f *Fold) Take() [][]Delta {
 	return deltas
 }
 
+// Bytes is about how long the blocks of the deltas would be: keys, and what rows have at least.
+func (f *Fold) Bytes() int64 {
+	const bytesOfRow = 32
+	n := 0
+	for _, t := range f.tables {
+		if t == nil {
+			continue
+		}
+		for _, p := range t.live {
+			n += len(p.arena) + bytesOfRow*len(p.rows)
+		}
+	}
+	return int64(n)
+}
+
 // Recycle takes back the pane of a grouping's delta that nobody needs any more.
 func (f *Fold) Recycle(grouping int, p *Pane) { f.tables[grouping].Recycle(p) }
