@@ -81,7 +81,8 @@ func (v *Value) Number() (f float64, ok bool) {
 	}
 }
 
-// AppendText appends the value as users read it, null as nothing.
+// AppendText appends the value as users read it, null as nothing. A Float is written as JSON writes it: 1500000, 0.25,
+// 1e+21.
 func (v *Value) AppendText(dst []byte) []byte {
 	switch v.Kind {
 	case Bool:
@@ -89,12 +90,22 @@ func (v *Value) AppendText(dst []byte) []byte {
 	case Int:
 		return strconv.AppendInt(dst, int64(v.num), 10)
 	case Float:
-		return strconv.AppendFloat(dst, math.Float64frombits(v.num), 'g', -1, 64)
+		return appendFloat(dst, v.Float())
 	case String:
 		return append(dst, v.Bytes()...)
 	default:
 		return dst
 	}
+}
+
+func appendFloat(dst []byte, f float64) []byte {
+	if f == 0 {
+		return append(dst, '0') // also of -0, which is equal to it
+	}
+	if a := math.Abs(f); a >= 1e-6 && a < 1e21 {
+		return strconv.AppendFloat(dst, f, 'f', -1, 64)
+	}
+	return strconv.AppendFloat(dst, f, 'g', -1, 64)
 }
 
 // Hash is the same in every process and version: it picks shards and fills registers that are kept on disk.

@@ -1,0 +1,186 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/tidemark/tidemark/e2e/reference"
+	"github.com/tidemark/tidemark/processing"
+	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/event"
+	"github.com/tidemark/tidemark/processing/memory"
+	"github.com/tidemark/tidemark/processing/window"
+	"github.com/tidemark/tidemark/schemas"
+)
+
+const languageBase event.Millis = 1_760_000_000_000
+
+// TestAnyDefinitions runs random definitions over random events, out of order, late, and with restarts between, and
+// compares every final and every last revision with what the reference says.
+func TestAnyDefinitions(t *testing.T) {
+	t.Parallel()
+	base, err := definition.Load("", nil, schemas.Events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		w := &definitionsWriter{t: rt, estimates: map[string]bool{}}
+		text := w.write()
+		plan, err := definition.Load("random.yaml", []byte(text), schemas.Events)
+		if err != nil {
+			rt.Fatalf("%v\n%s", err, text)
+		}
+		batches := drawEvents(rt)
+		workers, round := rapid.IntRange(1, 3).Draw(rt, "workers"), rapid.SampledFrom([]int{1, 7, 1000}).Draw(rt, "round")
+		log, store := memory.NewLog(languagePartitions, round), memory.NewStore()
+		var status processing.Status
+		synctest.Test(t, func(t *testing.T) {
+			for i, batch := range batches {
+				if i > 0 {
+					pass(time.Duration(i*i) * time.Second)
+				}
+				log.Append(batch...)
+				wait := 3 * time.Second
+				if i == len(batches)-1 {
+					wait = 6 * time.Minute // everything but a day's window closes
+				}
+				status = runFor(t, plan, log, store, workers, wait)
+			}
+		})
+		want := reference.Compute(reference.Read(base.YAML, []byte(text)), reference.Input{
+			Partitions: byPartition(log, languagePartitions), Floats: []string{"value"}, Floors: journal(rt, store, plan), Watermark: status.Watermark,
+		})
+		finals, last := languageRows(plan, store)
+		room := func(metric, number string) float64 {
+			if number == "value" && w.estimates[metric] {
+				return math.Inf(1) // the aggregates that it is made of are compared
+			}
+			if w.estimates[metric+"."+number] {
+				return 0.011
+			}
+			return 0
+		}
+		lines := append(want.Diff(finals, true, room), want.Diff(last, false, room)...)
+		c := status.Counters
+		if got := (reference.Counters{Consumed: c.Consumed, Applied: c.Applied, Filtered: c.Filtered, Late: c.Late, DeadLetters: c.DeadLetters, LatePartly: c.LatePartly}); got != want.Counters {
+			lines = append(lines, fmt.Sprintf("counters are %+v, expected %+v", got, want.Counters))
+		}
+		if len(lines) > 0 {
+			rt.Fatalf("%d differences in %d rows:\n%s\n%s", len(lines), len(want.Rows), strings.Join(lines[:min(len(lines), 12)], "\n"), text)
+		}
+	})
+}
+
+const languagePartitions = 3
+
+// runFor runs the pipeline for a while.
+func runFor(t *testing.T, plan *definition.Plan, log *memory.Log, store *memory.Store, workers int, wait time.Duration) processing.Status {
+	t.Helper()
+	options := processing.DefaultOptions()
+	options.Workers, options.WriterSchema, options.Encoding = workers, schemas.Events, event.JSON
+	p, err := processing.New(plan, log.Reader(), store, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	pass(wait)
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	return p.Status()
+}
+
+func journal(t *rapid.T, store *memory.Store, plan *definition.Plan) []reference.Floor {
+	state, err := store.Load(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var floors []reference.Floor
+	for _, f := range state.Floors {
+		floors = append(floors, reference.Floor{Partition: f.Partition, Offset: f.Offset, Floor: f.Floor})
+	}
+	return floors
+}
+
+func languageRows(plan *definition.Plan, store *memory.Store) (finals, last []reference.Got) {
+	metrics := make(map[definition.Hash]*definition.Metric)
+	for i := range plan.Metrics {
+		m := &plan.Metrics[i]
+		metrics[m.Hash] = m
+		for _, r := range store.Windows(m.Hash) {
+			last = append(last, gotOf(m, &r))
+		}
+	}
+	for _, e := range store.Entries() {
+		if r := e.Result; r != nil && r.Kind == window.Final {
+			finals = append(finals, gotOf(metrics[r.Definition], r))
+		}
+	}
+	return finals, last
+}
+
+func gotOf(m *definition.Metric, r *window.Result) reference.Got {
+	g := reference.Got{Row: reference.Row{Metric: r.Metric, Start: r.Start, End: r.End, Group: r.Group}}
+	g.Value, g.Count, g.Aggregates = pointer(r.Value), r.Count, map[string]*float64{}
+	for i, a := range m.Aggregates {
+		g.Aggregates[a.Name] = pointer(r.Aggregates[i])
+	}
+	return g
+}
+
+// drawEvents draws batches of records. Time goes on from batch to batch, and back here and there.
+func drawEvents(t *rapid.T) [][]event.Record {
+	now := languageBase
+	batches := make([][]event.Record, rapid.IntRange(1, 3).Draw(t, "batches"))
+	for b := range batches {
+		for range rapid.IntRange(1, 60).Draw(t, "events") {
+			now += event.Millis(rapid.SampledFrom([]int{0, 1, 400, 1000, 2500, 9000}).Draw(t, "step"))
+			at := now - event.Millis(rapid.SampledFrom([]int{0, 0, 0, 500, 4000, 8000, 30_000, 90_000}).Draw(t, "behind"))
+			batches[b] = append(batches[b], drawEvent(t, at, now))
+		}
+	}
+	return batches
+}
+
+func drawEvent(t *rapid.T, at, now event.Millis) event.Record {
+	of := func(name string, values ...any) any { return rapid.SampledFrom(values).Draw(t, name) }
+	user, session := of("user", nil, "u1", "u2", "é", ""), of("session", "s1", "s2", "s3")
+	e := map[string]any{
+		"eventId": "e", "timestamp": at, "userId": user, "sessionId": session,
+		"metadata":   map[string]any{"source": "test"},
+		"customData": of("custom", nil, map[string]any{}, map[string]any{"plan": "pro"}, map[string]any{"plan": "free", "x-y": "1"}, map[string]any{"x-y": ""}),
+	}
+	if of("device", false, true) == true {
+		e["sessionData"] = map[string]any{"userAgent": "a", "ipAddress": "i", "deviceType": of("type of device", "DESKTOP", "MOBILE", "TABLET")}
+	}
+	switch e["eventType"] = of("type", "PAGE_VIEW", "PAGE_VIEW", "CONVERSION", "CONVERSION", "SESSION_END", "CUSTOM"); e["eventType"] {
+	case "PAGE_VIEW":
+		e["pageViewData"] = map[string]any{
+			"url": of("url", "/a", "/b", "/A", "(other)", `\(none)`, "(none)", "/c/é", ""), "title": "",
+			"pageLoadTime": of("load", nil, 0, 1, 120, 121, 500, 3000),
+		}
+	case "CONVERSION":
+		e["conversionData"] = map[string]any{
+			"conversionType": "PURCHASE", "currency": of("currency", nil, "EUR", "USD"),
+			"value": of("value", nil, 0, 19.99, 20, -3.5, 120, 0.1, 1500000, 1e300, -1e19, 1e-7, json.Number("-0.0"), json.Number("120.0")),
+		}
+	}
+	value, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := event.PartitionID(len(session.(string)+fmt.Sprint(user))) % languagePartitions
+	return event.Record{Partition: p, Timestamp: slices.Max([]event.Millis{at, now}), Value: value}
+}
