@@ -59,6 +59,33 @@ func TestDefinitionsChangeOverRestarts(t *testing.T) {
 	})
 }
 
+// A session that began before its kind was in force lacks the events from then. All that a metric counts began after it:
+// it starts with the first window in which no other can close.
+func TestSessionsFromBeforeTheirKindAreInNoMetric(t *testing.T) {
+	const carts = `
+  - {name: lasted, from: carts, window: {size: 10s}, aggregates: {n: {count: true}, events: {sum: events}}, value: events / n}
+sessions:
+  - {name: carts, key: user, gap: 5s, max_duration: 20s}`
+	inBubble(t, func(t *testing.T) {
+		log, store := memory.NewLog(1, 100), memory.NewStore()
+		run := func(definitions string, from, to int) *rig {
+			r := start(t, log, store, definitions)
+			feed(log, from, to)
+			pass(time.Second)
+			r.end()
+			return r
+		}
+		run(plain, 0, 15)
+		run(plain+carts, 15, 30)
+		r := run(plain+carts, 30, 100)
+		// The last record before was of 14s: a session that closes by 34s may have begun before it.
+		r.want("sessions", r.windows("lasted"), "[50s =20 70s =20]")
+		run(plain, 100, 105)
+		r = run(plain+carts, 105, 180) // out of force from 99s to 104s
+		r.want("back at 104s", r.windows("lasted"), "[50s =20 70s =20 140s =20 160s =20]")
+	})
+}
+
 // Late rows come while a definition is out of force: what it published before is left alone when it is back.
 func TestWindowsFromBeforeADefinitionWasOutOfForceStay(t *testing.T) {
 	inBubble(t, func(t *testing.T) {

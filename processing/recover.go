@@ -3,6 +3,7 @@ package processing
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/tidemark/tidemark/processing/definition"
 	"github.com/tidemark/tidemark/processing/event"
@@ -107,6 +108,29 @@ func (c *committer) loadSessions(s *State, lanes int) error {
 // ended is the From of a definition that is no longer in force: it starts anew if it comes back.
 const ended = event.Millis(math.MaxInt64)
 
+// startKinds returns for each session kind from when on its closed sessions are whole. A kind that the state does not
+// know starts here. A session that began before, and lacks the events from then, closes at its max_duration at the latest.
+func (c *committer) startKinds(from map[definition.Hash]event.Millis, first event.Millis) []event.Millis {
+	whole := make([]event.Millis, len(c.plan.Sessions))
+	for i := range c.plan.Sessions {
+		k := &c.plan.Sessions[i]
+		start, ok := from[k.Hash]
+		if !ok || start == ended {
+			start = first
+			c.starts = append(c.starts, Start{Hash: k.Hash, Name: k.Name, From: start})
+		}
+		whole[i] = start
+		if start != event.NoTime {
+			whole[i] += k.MaxDuration
+		}
+	}
+	return whole
+}
+
+func (c *committer) isKind(h definition.Hash) bool {
+	return slices.ContainsFunc(c.plan.Sessions, func(k definition.SessionKind) bool { return k.Hash == h })
+}
+
 // loadBooks resumes the closed windows that can still change. A definition that the state does not know starts here:
 // its first window is the first that no record read before can belong to.
 func (c *committer) loadBooks(s *State) {
@@ -118,12 +142,16 @@ func (c *committer) loadBooks(s *State) {
 	if first != event.NoTime {
 		first++
 	}
+	kinds := c.startKinds(from, first)
 	inForce := make(map[definition.Hash]*window.Book)
 	for i := range c.plan.Metrics {
 		m := &c.plan.Metrics[i]
 		start, ok := from[m.Hash]
 		if !ok || start == ended {
 			start = first
+			if m.From != definition.FromEvents {
+				start = max(start, kinds[m.From])
+			}
 			c.starts = append(c.starts, Start{Hash: m.Hash, Name: m.Name, From: start})
 		}
 		var overall *window.Totals
@@ -135,7 +163,7 @@ func (c *committer) loadBooks(s *State) {
 		c.books = append(c.books, book)
 	}
 	for _, st := range s.Definitions {
-		if inForce[st.Hash] == nil && st.From != ended {
+		if inForce[st.Hash] == nil && st.From != ended && !c.isKind(st.Hash) {
 			c.starts = append(c.starts, Start{Hash: st.Hash, Name: st.Name, From: ended})
 		}
 	}

@@ -83,7 +83,7 @@ func TestResults(t *testing.T) {
 		{name: "sum keeps small beside large", kind: Sum, in: of(1e17, 0.25, -1e17), want: "0.25"},
 		{name: "sum of what can't be held", kind: Sum, in: of(nan, inf, -inf, 1.1e18, 2_000_000_000_000_000_000, "12", true, 7), want: "7", refused: 7},
 		{name: "sum of nulls", kind: Sum, in: of(nil, nil), want: "0"},
-		{name: "sum at the limit", kind: Sum, in: of(1e18, 1e18, -1e18), want: "1e+18"},
+		{name: "sum at the limit", kind: Sum, in: of(1e18, 1e18, -1e18), want: "1000000000000000000"},
 		{name: "avg of nothing", kind: Avg, want: "null"},
 		{name: "avg of nulls", kind: Avg, in: of(nil), want: "null"},
 		{name: "avg", kind: Avg, in: of(1, 2, nil, 4.5), want: "2.5"},

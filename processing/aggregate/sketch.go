@@ -3,6 +3,7 @@ package aggregate
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"github.com/DataDog/sketches-go/ddsketch/mapping"
 )
@@ -71,7 +72,7 @@ func (s *sketch) quantile(q float64) (f float64, ok bool) {
 	if count == 0 {
 		return 0, false
 	}
-	rank := q * float64(count-1)
+	rank := math.Floor(q * float64(count-1)) // or it would be rounded up among the negative, which are counted from the other end
 	switch {
 	case rank < float64(negative):
 		return -scale.Value(s.negative.at(float64(negative-1) - rank)), true

@@ -208,7 +208,13 @@ func (c *checker) resolveEvent(names event.Path, places []int) *term {
 }
 
 func (c *checker) unknown(path event.Path, place int, known []string) *term {
-	return c.fault(place, "%s is no %s%s", pathText(path), c.scope.noun, didYouMean(path[len(path)-1], known))
+	name := path[len(path)-1]
+	if len(path) == 1 && c.scope.schema != nil && didYouMean(name, known) == "" {
+		if inner := c.scope.schema.inner(name); inner != nil {
+			return c.fault(place, "%s is no %s, did you mean %q?", name, c.scope.noun, pathText(inner))
+		}
+	}
+	return c.fault(place, "%s is no %s%s", pathText(path), c.scope.noun, hint(name, known))
 }
 
 // expand checks a let where it stands, once, and returns its term.

@@ -99,7 +99,7 @@ func (l *layout) metric(m *checkedMetric) {
 	ungrouped := grouping
 	ungrouped.MaxGroups = 1
 	for i, k := range m.keys {
-		grouping.Keys = append(grouping.Keys, Key{Name: spec.keys[i].name, Slot: space.hashedSlot(k)})
+		grouping.Keys = append(grouping.Keys, Key{Name: spec.keys[i].name, Slot: space.hashedSlot(k), Values: k.values()})
 		metric.Keys = append(metric.Keys, spec.keys[i].name)
 	}
 	metric.Grouping = l.grouping(grouping, m.keys)

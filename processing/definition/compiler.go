@@ -74,9 +74,31 @@ func (c *compiler) check() {
 		c.sessions = append(c.sessions, c.session(s))
 	}
 	for _, m := range c.doc.metrics {
+		before := len(c.faults.all)
 		c.metrics = append(c.metrics, c.metric(m))
+		if m.at.file.builtIn && len(c.faults.all) > before {
+			c.blame(m, before)
+		}
 	}
 	c.alerts()
+}
+
+// blame reports what is wrong with a built-in metric where the file replaces what the metric uses.
+func (c *compiler) blame(m *metricSpec, before int) {
+	fault := c.faults.all[before].Message
+	c.faults.all = c.faults.all[:before]
+	var at spot
+	for _, l := range c.doc.lets {
+		if !l.value.at.file.builtIn {
+			at = l.value.at
+		}
+	}
+	for _, s := range c.doc.sessions {
+		if s.name == m.from {
+			at = s.at
+		}
+	}
+	c.faults.add(at, "the built-in metric %s does not go with this: %s; keep what it uses, or disable it", m.name, fault)
 }
 
 // sourceFields resolves the fields that the source names.
@@ -136,7 +158,12 @@ func (c *compiler) metric(spec *metricSpec) *checkedMetric {
 	if spec.from != "" {
 		m.from = slices.IndexFunc(c.sessions, func(s *checkedSession) bool { return s.spec.name == spec.from })
 		if m.from < 0 {
-			c.faults.add(spec.fromAt, "no session kind is called %q%s", spec.from, didYouMean(spec.from, c.sessionNames()))
+			off := slices.ContainsFunc(c.doc.disabled, func(i item) bool { return i.key == spec.from })
+			if off {
+				c.faults.add(spec.fromAt, "the session kind %s is disabled", spec.from)
+			} else {
+				c.faults.add(spec.fromAt, "no session kind is called %q%s", spec.from, hint(spec.from, c.sessionNames()))
+			}
 			return m
 		}
 		sees = c.sessions[m.from].closed

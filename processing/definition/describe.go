@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/tidemark/tidemark/processing/aggregate"
 )
 
 // Describe prints a plan for people: what is computed, from which rows, and how much state that is estimated to take.
@@ -29,21 +32,35 @@ type describer struct {
 func (d *describer) line(format string, args ...any) { fmt.Fprintf(d.out, format+"\n", args...) }
 
 func (d *describer) metrics() {
-	d.line("Metrics\n  name\twindow\tby\tvalue\tunit\tgrouping\thash")
+	d.line("Metrics\n  name\twindow\tpanes\tby\tvalue\tunit\tgrouping\tstate\thash")
 	for i := range d.plan.Metrics {
 		m := &d.plan.Metrics[i]
 		window := spanText(m.Size)
 		if m.Slide != m.Size {
 			window += " every " + spanText(m.Slide)
 		}
+		if m.Offset != 0 {
+			window += " + " + spanText(m.Offset)
+		}
 		if m.From != FromEvents {
 			window += ", from " + d.plan.Sessions[m.From].Name
 		}
+		width := d.plan.Groupings[m.Grouping].Width
 		grouping := fmt.Sprint(m.Grouping)
 		if m.Total >= 0 {
 			grouping += fmt.Sprintf(", total %d", m.Total)
 		}
-		d.line("  %s\t%s\t%s\t%s\t%s\t%s\t%s", m.Name, window, dash(strings.Join(m.Keys, ", ")), m.FormulaText, dash(m.Unit), grouping, m.Hash)
+		by := dash(strings.Join(m.Keys, ", "))
+		if len(m.Keys) > 0 {
+			by += fmt.Sprintf(", limit %d", m.Limit)
+		}
+		d.line("  %s\t%s\t%d x %s\t%s\t%s\t%s\t%s\t%s\t%s", m.Name, window, m.Size/width, spanText(width), by, m.FormulaText, dash(m.Unit),
+			grouping, approximate(d.plan.metricBytes(m)), m.Hash)
+	}
+	for i := range d.plan.Metrics {
+		if m := &d.plan.Metrics[i]; m.Having != nil {
+			d.line("  %s is published where %s", m.Name, m.HavingText)
+		}
 	}
 }
 
@@ -53,11 +70,11 @@ func (d *describer) sessions() {
 	if len(d.plan.Sessions) == 0 {
 		return
 	}
-	d.line("\nSessions\n  name\tkey\tgap\tat most\tends when\topen\tstate\thash")
+	d.line("\nSessions\n  name\tkey\tgap\tat most\tends when\tbytes a session\topen\tstate\thash")
 	for i := range d.plan.Sessions {
 		k := &d.plan.Sessions[i]
-		d.line("  %s\t%s\t%s\t%s\t%s\t%d\t%s\t%s", k.Name, d.plan.Events.Names[k.KeySlot], spanText(k.Gap), spanText(k.MaxDuration),
-			d.plan.Events.where(k.EndWhen), k.open(), approximate(k.estimate()), k.Hash)
+		d.line("  %s\t%s\t%s\t%s\t%s\t%d B\t%d of %d\t%s\t%s", k.Name, d.plan.Events.Names[k.KeySlot], spanText(k.Gap), spanText(k.MaxDuration),
+			d.plan.Events.where(k.EndWhen), k.bytesASession(), k.open(), k.MaxOpen*sessionShards, approximate(k.estimate()), k.Hash)
 		for _, a := range k.Aggregates {
 			d.line("    %s = %s", a.Name, d.plan.Events.accumulator(&a.Column))
 		}
@@ -68,29 +85,56 @@ func (d *describer) sessions() {
 }
 
 func (d *describer) groupings() {
-	d.line("\nGroupings: metrics that share one share its rows")
+	d.line("\nGroupings: metrics of equal panes, keys, lateness and max_groups share one and its rows")
 	for i := range d.plan.Groupings {
-		g := &d.plan.Groupings[i]
-		space := d.plan.space(g.From)
-		keys := make([]string, len(g.Keys))
-		for j, k := range g.Keys {
-			keys[j] = k.Name + " = " + space.Names[k.Slot]
-		}
-		u := g.estimate(d.plan.longest(i))
-		from := "events"
-		if g.From != FromEvents {
-			from = d.plan.Sessions[g.From].Name
-		}
-		offset := ""
-		if g.Offset != 0 {
-			offset = " + " + spanText(g.Offset)
-		}
-		d.line("  %d: panes of %s%s from %s, lateness %s, by %s", i, spanText(g.Width), offset, from, spanText(g.Lateness), dash(strings.Join(keys, ", ")))
-		d.line("     %d B a group, at most %d group(s) a pane; estimated %d x %d pane(s): %s", g.bytesAGroup(), g.MaxGroups, u.groups, u.panes, approximate(u.bytes))
-		for j := range g.Columns {
-			d.line("     [%d] %s", j, space.accumulator(&g.Columns[j]))
+		d.grouping(i)
+	}
+}
+
+func (d *describer) grouping(i int) {
+	g := &d.plan.Groupings[i]
+	space := d.plan.space(g.From)
+	keys := make([]string, len(g.Keys))
+	for j, k := range g.Keys {
+		keys[j] = k.Name + " = " + space.Names[k.Slot]
+	}
+	from := "events"
+	if g.From != FromEvents {
+		from = d.plan.Sessions[g.From].Name
+	}
+	offset := ""
+	if g.Offset != 0 {
+		offset = " + " + spanText(g.Offset)
+	}
+	d.line("  %d: panes of %s%s from %s, lateness %s, by %s", i, spanText(g.Width), offset, from, spanText(g.Lateness), dash(strings.Join(keys, ", ")))
+	d.line("     of %s", strings.Join(d.plan.users(i), ", "))
+	for j := range g.Columns {
+		d.line("     [%d] %s", j, space.accumulator(&g.Columns[j]))
+	}
+	u := d.plan.usage(i)
+	grows := ""
+	if slices.ContainsFunc(g.Columns, func(c Column) bool { return c.Kind == aggregate.Uniques || c.Kind == aggregate.Quantile }) {
+		grows = ", more as uniques and quantiles grow"
+	}
+	of := ""
+	if most := g.mostGroups(); most != u.groups {
+		of = fmt.Sprintf(" of at most %d", most)
+	}
+	d.line("     %d B a group%s; assumed: %d group(s)%s in each of %d pane(s): %s", g.bytesAGroup(), grows, u.groups, of, u.panes, approximate(u.bytes))
+}
+
+// users are the metrics that read a grouping.
+func (p *Plan) users(grouping int) []string {
+	var names []string
+	for i := range p.Metrics {
+		switch m := &p.Metrics[i]; grouping {
+		case m.Grouping:
+			names = append(names, m.Name)
+		case m.Total:
+			names = append(names, m.Name+" (total)")
 		}
 	}
+	return names
 }
 
 // space is what the columns of a grouping refer to.
@@ -139,6 +183,18 @@ func (d *describer) rows(title string, s *Space, given int) {
 }
 
 func (d *describer) state() {
-	d.line("\nEstimated state at %d events a second, %d in each session, every event its own group up to max_groups:", assumedEvents, assumedEventsOfSession)
-	d.line("  %s of %s (state_budget); of that, held for order: %s", approximate(d.plan.total()), bytesText(d.plan.Budget), approximate(d.plan.held()))
+	p := d.plan
+	var panes, sessions int64
+	for i := range p.Groupings {
+		panes += p.usage(i).bytes
+	}
+	for i := range p.Sessions {
+		sessions += p.Sessions[i].estimate()
+	}
+	d.line("\nState, estimated at %d events a second, %d of them in each session, each a group of its own as far as keys and max_groups let it",
+		assumedEvents, assumedEventsOfSession)
+	d.line("  open panes\t%s", approximate(panes))
+	d.line("  open sessions\t%s", approximate(sessions))
+	d.line("  events held for order\t%s", approximate(p.held()))
+	d.line("  all\t%s of %s (state_budget)", approximate(p.total()), bytesText(p.Budget))
 }

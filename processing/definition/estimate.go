@@ -20,6 +20,7 @@ const (
 	bytesOfSparse           = 64 // uniques or a quantile that has taken next to nothing
 	bytesOfSparseEntry      = 8  // for each further value, until the dense form is smaller
 	bytesOfHeldRowOverEvent = 64
+	bytesOfPane             = 512 // what a pane takes up beside its rows
 )
 
 // fixedBytes is what an accumulator takes up; uniques and quantiles grow.
@@ -57,19 +58,21 @@ type usage struct {
 	bytes  int64 // of all of them
 }
 
-// estimate returns what a grouping takes up when the longest window over it has the given size.
-func (g *Grouping) estimate(size event.Millis) usage {
+// estimate returns what a grouping takes up when the longest window over it has the given size; ahead is how far events
+// may be ahead of W.
+func (g *Grouping) estimate(size, ahead event.Millis) usage {
 	perSecond := int64(assumedEvents)
 	if g.From != FromEvents {
 		perSecond /= assumedEventsOfSession
+		ahead = 0 // W closes sessions
 	}
 	events := max(perSecond*int64(g.Width)/1000, 1)
-	u := usage{groups: min(int64(g.MaxGroups), events)}
-	// The panes of the windows that are open, of those that wait for late events, and the one that fills.
-	u.panes = int64((size+g.Lateness)/g.Width) + 2
-	pane := int64(0)
+	u := usage{groups: min(g.mostGroups(), events)}
+	// A pane is held from its first event until the last window that contains it has settled.
+	u.panes = int64((size + g.Lateness + ahead + g.Width - 1) / g.Width)
+	pane := int64(bytesOfPane)
 	if len(g.Keys) > 0 {
-		pane = u.groups * assumedKeyBytes
+		pane += u.groups * assumedKeyBytes
 	}
 	for _, c := range g.Columns {
 		pane += columnBytes(c.Kind, u.groups, events)
@@ -77,6 +80,26 @@ func (g *Grouping) estimate(size event.Millis) usage {
 	u.bytes = u.panes * pane
 	return u
 }
+
+// mostGroups is how many groups a pane can hold: as many as its keys have values, at most max_groups.
+func (g *Grouping) mostGroups() int64 {
+	most := int64(1)
+	for _, k := range g.Keys {
+		if k.Values == 0 {
+			return int64(g.MaxGroups)
+		}
+		most = min(most*int64(k.Values), int64(g.MaxGroups))
+	}
+	return most
+}
+
+// usage is the estimated state of a grouping with all metrics that share it.
+func (p *Plan) usage(grouping int) usage {
+	return p.Groupings[grouping].estimate(p.longest(grouping), p.ahead())
+}
+
+// ahead is how far events may be ahead of W.
+func (p *Plan) ahead() event.Millis { return p.Source.OutOfOrderness + p.Source.MaxAhead }
 
 // bytesAGroup is what a group takes up before its uniques and quantiles grow.
 func (g *Grouping) bytesAGroup() int64 {
@@ -108,6 +131,15 @@ func (k *SessionKind) open() int64 {
 	return min(started*int64(min(stay, k.MaxDuration))/1000, int64(k.MaxOpen)*sessionShards)
 }
 
+// bytesASession is what an open session takes up before its uniques and quantiles grow.
+func (k *SessionKind) bytesASession() int64 {
+	n := int64(bytesOfSession + assumedKeyBytes)
+	for _, a := range k.Aggregates {
+		n += fixedBytes(a.Kind)
+	}
+	return n
+}
+
 func (k *SessionKind) estimate() int64 {
 	open := k.open()
 	bytes := open * (bytesOfSession + assumedKeyBytes)
@@ -122,15 +154,15 @@ func (p *Plan) held() int64 {
 	if len(p.Sessions) == 0 {
 		return 0
 	}
-	rows := int64(assumedEvents) * int64(p.Source.OutOfOrderness+p.Source.MaxAhead) / 1000
+	rows := int64(assumedEvents) * int64(p.ahead()) / 1000
 	return rows * bytesOfHeldRowOverEvent * int64(p.Events.Slots) / 4
 }
 
 // metricBytes is the estimated state of a metric by itself, also where it shares a grouping.
 func (p *Plan) metricBytes(m *Metric) int64 {
-	n := p.Groupings[m.Grouping].estimate(m.Size).bytes
+	n := p.Groupings[m.Grouping].estimate(m.Size, p.ahead()).bytes
 	if m.Total >= 0 {
-		n += p.Groupings[m.Total].estimate(m.Size).bytes
+		n += p.Groupings[m.Total].estimate(m.Size, p.ahead()).bytes
 	}
 	return n
 }
@@ -139,7 +171,7 @@ func (p *Plan) metricBytes(m *Metric) int64 {
 func (p *Plan) total() int64 {
 	n := p.held()
 	for i := range p.Groupings {
-		n += p.Groupings[i].estimate(p.longest(i)).bytes
+		n += p.usage(i).bytes
 	}
 	for i := range p.Sessions {
 		n += p.Sessions[i].estimate()
@@ -147,19 +179,29 @@ func (p *Plan) total() int64 {
 	return n
 }
 
-// checkBudget refuses definitions whose estimated state exceeds the budget: each by itself, or else all together.
+// checkBudget refuses definitions whose estimated state exceeds the budget: each by itself, or else all together. What
+// is built in is not the user's to change: the fault is at the budget.
 func checkBudget(f *faults, p *Plan, d *document) {
 	p.Budget = d.budget
-	over := func(at spot, bytes int64, advice string) {
-		if bytes > d.budget {
-			f.add(at, "its estimated state, %s, exceeds the state_budget of %s: %s", approximate(bytes), bytesText(d.budget), advice)
+	over := func(at spot, what string, bytes int64, made, advice string) {
+		if bytes <= d.budget {
+			return
 		}
+		whose := "its"
+		if at.file.builtIn {
+			at, whose = d.budgetAt, "the built-in "+what+"'s"
+			advice = "raise state_budget, or disable it"
+		}
+		f.add(at, "%s estimated state, %s, exceeds the state_budget of %s (%s): %s", whose, approximate(bytes), bytesText(d.budget), made, advice)
 	}
 	for i, m := range d.metrics {
-		over(m.at, p.metricBytes(&p.Metrics[i]), "lower max_groups, shorten the window, or raise state_budget")
+		u := p.Groupings[p.Metrics[i].Grouping].estimate(m.size, p.ahead())
+		made := fmt.Sprintf("%d panes of %s, %d groups in each", u.panes, spanText(p.Groupings[p.Metrics[i].Grouping].Width), u.groups)
+		over(m.at, "metric "+m.name, p.metricBytes(&p.Metrics[i]), made, "lower max_groups, shorten the window, or raise state_budget")
 	}
 	for i, s := range d.sessions {
-		over(s.at, p.Sessions[i].estimate(), "lower gap or max_open, or raise state_budget")
+		made := fmt.Sprintf("%d open sessions", p.Sessions[i].open())
+		over(s.at, "session kind "+s.name, p.Sessions[i].estimate(), made, "lower gap or max_open, or raise state_budget")
 	}
 	if total := p.total(); len(f.all) == 0 && total > d.budget {
 		name, largest := p.largest()

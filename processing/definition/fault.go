@@ -79,6 +79,20 @@ func didYouMean(word string, known []string) string {
 	return fmt.Sprintf(", did you mean %q?", best)
 }
 
+// manyWords is how many words a fault lists where none is near.
+const manyWords = 16
+
+// hint is didYouMean, or else the words there are, unless they are too many.
+func hint(word string, known []string) string {
+	if h := didYouMean(word, known); h != "" || len(known) == 0 {
+		return h
+	}
+	if len(known) > manyWords {
+		return ""
+	}
+	return "; there are " + strings.Join(known, ", ")
+}
+
 // editDistance counts the bytes to insert, delete, replace or exchange with their neighbour to get from a to b
 // (optimal string alignment).
 func editDistance(a, b string) int {

@@ -3,6 +3,7 @@ package definition
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tidemark/tidemark/processing/event"
@@ -97,3 +98,31 @@ func (s *eventSchema) at(path event.Path) (event.TypeInfo, error) {
 	}
 	return l.info, l.err
 }
+
+// inner finds the field below the top whose name is nearest to the given one, nil when none is near: people forget the
+// records that a field stands in.
+func (s *eventSchema) inner(name string) event.Path {
+	var best event.Path
+	nearest := min(len(name)/4+1, len(name))
+	var visit func(path event.Path)
+	visit = func(path event.Path) {
+		_, err := s.at(path)
+		if len(path) > 1 {
+			if d := editDistance(strings.ToLower(path[len(path)-1]), strings.ToLower(name)); d < nearest {
+				best, nearest = path, d
+			}
+		}
+		var wrong *event.PathError
+		if !errors.As(err, &wrong) || len(path) == maxDepth {
+			return
+		}
+		for _, field := range wrong.Known {
+			visit(append(slices.Clone(path), field))
+		}
+	}
+	visit(nil)
+	return best
+}
+
+// maxDepth is how deep inner looks: a schema may contain itself.
+const maxDepth = 4

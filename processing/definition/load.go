@@ -44,9 +44,9 @@ func Load(file string, content []byte, schema string) (*Plan, error) {
 	return plan, nil
 }
 
-// readFile returns nil when the content is not even YAML.
+// readFile returns nil when the content is not even YAML. Without a base it reads the defaults.
 func readFile(f *faults, name string, content []byte, base *document) *document {
-	r := &reader{file: &source{name: name}, faults: f}
+	r := &reader{file: &source{name: name, builtIn: base == nil}, faults: f}
 	root := r.parse(content)
 	if root == nil {
 		return nil
@@ -71,7 +71,7 @@ func (d *document) extend(f *faults, defaults *document) {
 		off[item.key] = true
 		switch {
 		case !slices.Contains(removable, item.key):
-			f.add(item.at, "no default is called %q%s", item.key, didYouMean(item.key, removable))
+			f.add(item.at, "no default is called %q%s", item.key, hint(item.key, removable))
 		case !d.defaults:
 			f.add(item.at, "there is nothing to disable: `defaults: false` drops all defaults")
 		}
@@ -89,7 +89,13 @@ func (d *document) extend(f *faults, defaults *document) {
 			d.sessions = append(d.sessions, s)
 		}
 	}
+	hasKind := func(name string) bool {
+		return slices.ContainsFunc(d.sessions, func(s *sessionSpec) bool { return s.name == name })
+	}
 	for _, m := range defaults.metrics {
+		if m.from != "" && !hasKind(m.from) {
+			continue // its session kind is disabled: it goes with it
+		}
 		if !off[m.name] && !slices.ContainsFunc(d.metrics, func(own *metricSpec) bool { return own.name == m.name }) {
 			d.metrics = append(d.metrics, m)
 		}

@@ -111,7 +111,7 @@ func (c *checker) symbol(at int, enum, literal *term) bool {
 	if slices.Contains(enum.symbols, text) {
 		return true
 	}
-	c.fault(at, "%s is never %q%s", enum, text, didYouMean(text, enum.symbols))
+	c.fault(at, "%s is never %q%s", enum, text, hint(text, enum.symbols))
 	return false
 }
 

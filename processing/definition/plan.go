@@ -101,8 +101,9 @@ type Grouping struct {
 
 // Key is one key of a grouping.
 type Key struct {
-	Name string
-	Slot int
+	Name   string
+	Slot   int
+	Values int // how many there can be, null included; 0: any number
 }
 
 // NoSlot and NoFilter say that a column has no input or takes every row.

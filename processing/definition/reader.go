@@ -17,8 +17,9 @@ const maxFile = 1 << 20 // bytes
 
 // source is a file of definitions.
 type source struct {
-	name  string
-	lines []string
+	name    string
+	builtIn bool // the defaults
+	lines   []string
 }
 
 // reader walks a YAML document, keeps the places, and collects faults instead of stopping at the first.
@@ -75,6 +76,9 @@ func (r *reader) syntax(err error) {
 				at.line++
 			}
 		}
+	}
+	if strings.Contains(text, "did not find expected ',' or") {
+		text += ": between braces and brackets an expression needs quotes"
 	}
 	r.faults.add(at, "%s", text)
 }
@@ -139,14 +143,6 @@ func (r *reader) object(n *yaml.Node, at spot, known ...string) *object {
 		r.faults.add(e.keyAt, "unknown key%s", hint(e.key, known))
 	}
 	return o
-}
-
-// hint is didYouMean, or else all the words there are.
-func hint(word string, known []string) string {
-	if h := didYouMean(word, known); h != "" {
-		return h
-	}
-	return "; there are " + strings.Join(known, ", ")
 }
 
 // find returns the value of a key, or nil.

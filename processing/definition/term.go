@@ -167,6 +167,18 @@ func printLiteral(b *strings.Builder, t *term) {
 	}
 }
 
+// values is how many values the term can have, null included; 0: any number.
+func (t *term) values() int {
+	switch {
+	case t.kind == boolKind:
+		return 3
+	case len(t.symbols) > 0:
+		return len(t.symbols) + 1
+	default:
+		return 0
+	}
+}
+
 // walk calls f for the term and everything within it.
 func (t *term) walk(f func(*term)) {
 	f(t)
