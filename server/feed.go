@@ -1,12 +1,14 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/tidemark/tidemark/processing"
 	"github.com/tidemark/tidemark/processing/event"
+	"github.com/tidemark/tidemark/server/live"
 	"github.com/tidemark/tidemark/server/wire"
 	"github.com/tidemark/tidemark/store"
 )
@@ -145,4 +147,17 @@ func (s *Server) entryBody(e *processing.Entry) entryBody {
 		panic(fmt.Sprintf("BUG: feed entry %d has type %d", e.Seq, e.Type))
 	}
 	return b
+}
+
+// Alerts is the feed as the live channel of alerts reads it.
+func (s *Server) Alerts(after uint64, limit int) (page live.LogPage, err error) {
+	err = s.view(func(v *store.View) error {
+		p, err := v.Feed(after, limit, store.Types(processing.AlertEntry))
+		if errors.Is(err, store.ErrTruncated) {
+			page.Truncated, err = true, nil
+		}
+		page.Entries, page.Head, page.First = p.Entries, p.Head, p.First
+		return err
+	})
+	return page, err
 }

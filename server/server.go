@@ -105,7 +105,7 @@ func New(options Options, deps Deps) (*Server, error) {
 		return nil, err
 	}
 	s.hub = live.New(options.Live, live.Deps{
-		Board: s.board, Opener: deps.Pipeline, History: s, Epoch: deps.Epoch, Version: options.Version,
+		Board: s.board, Opener: deps.Pipeline, History: s, Log: s, Epoch: deps.Epoch, Version: options.Version,
 		Logger: deps.Logger, Refuse: s.refuseLive,
 	})
 	s.metrics = newInstruments(s)
@@ -155,7 +155,7 @@ func (s *Server) view(query func(*store.View) error) (err error) {
 }
 
 // Committed shows a commit to live clients; it is the pipeline's Observer.
-func (s *Server) Committed(c *processing.Committed) { s.board.Committed(c) }
+func (s *Server) Committed(c *processing.Committed) { s.hub.Committed(c) }
 
 // Handler answers everything.
 func (s *Server) Handler() http.Handler { return s.handler }

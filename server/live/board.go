@@ -121,6 +121,13 @@ func (b *Board) Load(seq uint64, w event.Millis, results []window.Result, first 
 	b.commitLocked(seq, w, results)
 }
 
+// head is the sequence up to which the board holds the feed.
+func (b *Board) head() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.seq
+}
+
 // Committed applies a commit. One that the board already holds changes nothing.
 func (b *Board) Committed(c *processing.Committed) {
 	b.mu.Lock()

@@ -21,8 +21,9 @@ type client struct {
 	conn   *websocket.Conn
 	inbox  chan message // unbuffered: a client is not read faster than it is answered
 	left   chan error   // why reading has ended
-	subs   []*subscription
+	subs   []subscription
 	heard  atomic.Int64 // nanoseconds of the monotonic clock since born: the last sign of life
+	began  atomic.Int64 // the same: when the frame that is being written was begun; 0 while none is
 	born   time.Time
 	tokens float64 // messages that the client may send now
 	filled time.Time
@@ -32,10 +33,12 @@ type client struct {
 func newClient(h *Hub, conn *websocket.Conn) *client {
 	conn.SetReadLimit(-1) // read applies ours, which has a close code of its own
 	now := time.Now()
-	return &client{
+	c := &client{
 		hub: h, conn: conn, inbox: make(chan message), left: make(chan error, 1),
 		born: now, filled: now, tokens: float64(h.burst()),
 	}
+	c.alive()
+	return c
 }
 
 func (h *Hub) burst() int { return 10 * h.options.MessagesPerSec }
@@ -62,12 +65,12 @@ func (c *client) loop(ctx context.Context, channels []string) error {
 	due := time.NewTimer(0)
 	defer due.Stop()
 	for {
-		changed, wait, err := c.flush(ctx)
+		next, err := c.flush(ctx)
 		if err != nil {
 			return err
 		}
-		if wait > 0 {
-			due.Reset(wait)
+		if next.wait > 0 {
+			due.Reset(next.wait)
 		} else {
 			due.Stop()
 		}
@@ -82,7 +85,8 @@ func (c *client) loop(ctx context.Context, channels []string) error {
 			err = c.answer(ctx, m)
 		case <-ping.C:
 			err = c.checkAlive(ctx)
-		case <-changed:
+		case <-next.board:
+		case <-next.alerts:
 		case <-due.C:
 		}
 		if err != nil {
@@ -107,58 +111,66 @@ func (c *client) greet(ctx context.Context, channels []string) error {
 	return err
 }
 
-// flush brings every subscription that is due up to the board. It returns the board's next change, nil if no subscription
-// waits for one, and how long the next subscription that has news must still wait, 0 if none has.
-func (c *client) flush(ctx context.Context) (<-chan struct{}, time.Duration, error) {
-	version, changed := c.hub.board.wait()
-	idle, wait := false, time.Duration(0)
+// pause is what a client waits for once everything is told that can be: changes, nil where no subscription waits for one,
+// and the time at which the next subscription that has news may tell them, 0 if none has.
+type pause struct {
+	board, alerts <-chan struct{}
+	wait          time.Duration
+}
+
+// flush tells every subscription what is due.
+func (c *client) flush(ctx context.Context) (pause, error) {
+	n := c.hub.news()
+	var p pause
 	for _, s := range slices.Clone(c.subs) {
-		if s.started && s.version >= version {
-			idle = true
-			continue
-		}
-		if left := time.Until(s.next); left > 0 {
-			if wait == 0 || left < wait {
-				wait = left
+		wait, ring := s.news(&n)
+		if ring == nil && wait <= 0 {
+			if err := c.update(ctx, s); err != nil {
+				return pause{}, err
 			}
-			continue
+			wait, ring = s.news(&n)
 		}
-		if err := c.update(ctx, s); err != nil {
-			return nil, 0, err
+		switch {
+		case ring == nil:
+			wait = max(wait, time.Nanosecond) // more at once; but what the client says is heard in between
+			if p.wait == 0 || wait < p.wait {
+				p.wait = wait
+			}
+		case ring == n.board:
+			p.board = ring
+		default:
+			p.alerts = ring
 		}
-		idle = true
 	}
-	if !idle {
-		changed = nil
-	}
-	return changed, wait, nil
+	return p, nil
 }
 
 // update sends what a subscription lacks. One that can't be served ends with an error frame.
-func (c *client) update(ctx context.Context, s *subscription) error {
-	frame, err := s.frame(ctx, c.hub, c.buffer[:0])
-	if err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
+func (c *client) update(ctx context.Context, s subscription) error {
+	for more := true; more; {
+		var frame []byte
+		var err error
+		frame, more, err = s.frame(ctx, c.hub, c.buffer[:0])
+		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			c.drop(s.title())
+			p := problemOf(err)
+			if p == problemInternal {
+				c.hub.Logger.Error("subscription failed", "error", err)
+			}
+			return c.refuse(ctx, s.title(), p)
 		}
-		c.drop(s.name)
-		p := problemOf(err)
-		if p == problemInternal {
-			c.hub.Logger.Error("subscription failed", "error", err)
+		if frame == nil {
+			return nil
 		}
-		return c.refuse(ctx, s.name, p)
+		c.keep(frame)
+		if err := c.write(ctx, frame); err != nil {
+			return err
+		}
+		s.sent(time.Now())
 	}
-	if frame == nil {
-		return nil
-	}
-	c.keep(frame)
-	if err := c.write(ctx, frame); err != nil {
-		return err
-	}
-	if !s.started { // that was a reset
-		return c.update(ctx, s)
-	}
-	s.next = time.Now().Add(s.every)
 	return nil
 }
 
@@ -191,12 +203,12 @@ func (c *client) answer(ctx context.Context, m message) error {
 	}
 }
 
-// subscribe acknowledges; the snapshot follows with the next flush.
+// subscribe acknowledges; what the subscription tells follows with the next flush.
 func (c *client) subscribe(ctx context.Context, m message) error {
 	s, problem := c.hub.newSubscription(m)
 	switch {
 	case problem != nil:
-	case slices.ContainsFunc(c.subs, func(o *subscription) bool { return o.name == m.Sub }):
+	case slices.ContainsFunc(c.subs, func(o subscription) bool { return o.title() == m.Sub }):
 		problem = wire.Invalid([]wire.Fault{{Pointer: "/sub", Detail: "there is a subscription of that name already"}})
 	case len(c.subs) >= c.hub.options.MaxSubscriptions:
 		problem = &wire.Problem{
@@ -208,12 +220,12 @@ func (c *client) subscribe(ctx context.Context, m message) error {
 		return c.refuse(ctx, m.Sub, problem)
 	}
 	c.subs = append(c.subs, s)
-	return c.send(ctx, subFrame{Op: "ack", Sub: m.Sub})
+	return c.send(ctx, s.acknowledge())
 }
 
 func (c *client) drop(name string) bool {
 	n := len(c.subs)
-	c.subs = slices.DeleteFunc(c.subs, func(s *subscription) bool { return s.name == name })
+	c.subs = slices.DeleteFunc(c.subs, func(s subscription) bool { return s.title() == name })
 	return len(c.subs) < n
 }
 
@@ -252,6 +264,9 @@ func (c *client) read(ctx context.Context) error {
 
 // ping asks for a sign of life in the way that libraries answer by themselves. Browsers answer it too, but can't see it:
 // for them, and for what looks at frames only, checkAlive sends one that can be seen.
+//
+// A client that takes its time over a frame is not asked: the library gives a ping five seconds to leave and then breaks
+// the connection, while a frame has longer. That it takes the frame in the end is a sign of life too.
 func (c *client) ping(ctx context.Context) {
 	tick := time.NewTicker(c.hub.options.PingEvery)
 	defer tick.Stop()
@@ -261,6 +276,9 @@ func (c *client) ping(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		if began := c.began.Load(); began > 0 && c.age()-time.Duration(began) > blockedAfter {
+			continue
+		}
 		wait, cancel := context.WithTimeout(ctx, c.hub.options.PingEvery)
 		if c.conn.Ping(wait) == nil {
 			c.alive()
@@ -269,10 +287,16 @@ func (c *client) ping(ctx context.Context) {
 	}
 }
 
-func (c *client) alive() { c.heard.Store(int64(time.Since(c.born))) }
+// blockedAfter is when a frame waits for the client, and not for a turn of the processor.
+const blockedAfter = 100 * time.Millisecond
+
+// age is the time since born, above zero.
+func (c *client) age() time.Duration { return time.Since(c.born) + 1 }
+
+func (c *client) alive() { c.heard.Store(int64(c.age())) }
 
 func (c *client) checkAlive(ctx context.Context) error {
-	if time.Since(c.born)-time.Duration(c.heard.Load()) > 2*c.hub.options.PingEvery {
+	if c.age()-time.Duration(c.heard.Load()) > 2*c.hub.options.PingEvery {
 		return errNoPong
 	}
 	return c.send(ctx, pingFrame{"ping", time.Now().UnixMilli()})
@@ -285,14 +309,19 @@ func (c *client) send(ctx context.Context, frame any) error {
 // write waits for as long as the client takes to take the frame, within twice the time it has: one that comes back in the
 // second half is told that it was too slow, one that doesn't can't be told.
 func (c *client) write(ctx context.Context, frame []byte) error {
-	began := time.Now()
+	began := c.age()
+	c.began.Store(int64(began))
+	defer c.began.Store(0)
 	wait, cancel := context.WithTimeout(ctx, 2*c.hub.options.WriteTimeout)
 	defer cancel()
 	if err := c.conn.Write(wait, websocket.MessageText, frame); err != nil {
 		return fmt.Errorf("write frame: %w", err)
 	}
-	if time.Since(began) > c.hub.options.WriteTimeout {
+	switch took := c.age() - began; {
+	case took > c.hub.options.WriteTimeout:
 		return errTooSlow
+	case took > blockedAfter:
+		c.alive()
 	}
 	return nil
 }

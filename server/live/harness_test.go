@@ -63,6 +63,7 @@ type stage struct {
 	network *pipes
 	refuse  websocket.StatusCode
 	history func(m *definition.Metric, span time.Duration) ([]Backfill, error)
+	feed    *memoryLog
 	log     bytes.Buffer
 
 	mu   sync.Mutex
@@ -85,10 +86,17 @@ func (s *stage) Backfill(_ context.Context, m *definition.Metric, span time.Dura
 // play runs a test in a bubble. Run has ended, and every goroutine with it, when the bubble is left.
 func play(t *testing.T, adjust func(*Options), test func(t *testing.T, s *stage, stop func())) {
 	t.Helper()
+	playOn(t, &memoryLog{}, adjust, test)
+}
+
+// playOn plays on a feed that may be older than the server.
+func playOn(t *testing.T, feed *memoryLog, adjust func(*Options), test func(t *testing.T, s *stage, stop func())) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stage{t: t, plan: testPlan(), network: newPipes()}
+		s := &stage{t: t, plan: testPlan(), network: newPipes(), feed: feed}
 		s.open = processing.Open{Watermark: event.NoTime, Newest: event.NoTime}
 		s.board = NewBoard(s.plan)
+		s.board.Load(feed.head, event.NoTime, nil, nil)
 		options := Default()
 		if adjust != nil {
 			adjust(&options)
@@ -97,7 +105,7 @@ func play(t *testing.T, adjust func(*Options), test func(t *testing.T, s *stage,
 			t.Fatal(err)
 		}
 		s.hub = New(options, Deps{
-			Board: s.board, Opener: s, History: s, Epoch: "epoch-1", Version: "1.2.3", Logger: slog.New(slog.NewTextHandler(&s.log, nil)),
+			Board: s.board, Opener: s, History: s, Log: feed, Epoch: "epoch-1", Version: "1.2.3", Logger: slog.New(slog.NewTextHandler(&s.log, nil)),
 			Refuse: func(*http.Request) websocket.StatusCode { return s.refuse },
 		})
 		web := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -158,15 +166,19 @@ type frame struct {
 	Retry    int64           `json:"retry_after_ms"`
 	Protocol string          `json:"protocol"`
 	Epoch    string          `json:"epoch"`
+	Alert    *wire.Alert     `json:"alert"`
 }
 
 // hear returns the next frame that is no ping.
 func (p *person) hear() frame {
 	p.t.Helper()
-	for {
+	for pings := 0; ; pings++ {
 		_, body, err := p.conn.Read(p.t.Context())
 		if err != nil {
 			p.t.Fatalf("read: %v", err)
+		}
+		if pings > 100 {
+			p.t.Fatal("heard nothing but pings")
 		}
 		var f frame
 		if err := json.Unmarshal(body, &f); err != nil {
@@ -214,7 +226,7 @@ func (p *person) hearClose() (code websocket.StatusCode, last frame) {
 }
 
 func (s *stage) commit(seq uint64, w event.Millis, results ...window.Result) {
-	s.board.Committed(&processing.Committed{Seq: seq, Watermark: w, Results: results})
+	s.hub.Committed(&processing.Committed{Seq: seq, Watermark: w, Results: results})
 }
 
 // pass lets time go by, in a bubble of fake time.

@@ -26,11 +26,26 @@ type History interface {
 	Backfill(ctx context.Context, m *definition.Metric, span time.Duration) ([]Backfill, error)
 }
 
+// Log is the durable feed, as far as a channel tells of every entry.
+type Log interface {
+	// Alerts returns the entries of alerts after a sequence, at most limit, from one state of the feed.
+	Alerts(after uint64, limit int) (LogPage, error)
+}
+
+// LogPage is a run of entries.
+type LogPage struct {
+	Entries   []processing.Entry
+	Head      uint64 // the last sequence of the feed
+	First     uint64 // the first that is kept
+	Truncated bool   // what follows the sequence asked for is no longer kept, so that there are no entries
+}
+
 // Deps is what the hub is made of.
 type Deps struct {
 	Board   *Board
 	Opener  Opener
 	History History
+	Log     Log
 	Epoch   string // of the feed's sequence
 	Version string // of the program, for the welcome
 	Logger  *slog.Logger
@@ -45,6 +60,7 @@ type Hub struct {
 	Deps
 	board   *Board
 	history History
+	alerts  bell // rung when there are alerts in the feed
 
 	draining chan struct{} // closed when clients shall leave
 	abandon  context.Context
@@ -69,8 +85,35 @@ func New(options Options, deps Deps) *Hub {
 		arrived:  make(chan struct{}, 1),
 		turn:     make(chan struct{}, 1),
 	}
+	h.alerts.ring(deps.Board.head()) // there may be some up to here
 	h.abandon, h.stop = context.WithCancel(context.Background())
 	return h
+}
+
+// Committed shows a commit to clients. It is called once the commit can be read from the Log.
+func (h *Hub) Committed(c *processing.Committed) {
+	h.board.Committed(c)
+	for i := len(c.Entries) - 1; i >= 0; i-- {
+		if c.Entries[i].Type == processing.AlertEntry {
+			h.alerts.ring(c.Entries[i].Seq)
+			return
+		}
+	}
+}
+
+// news is up to where there is something to tell, and what is closed when there is more.
+type news struct {
+	version uint64 // of the board
+	board   <-chan struct{}
+	seq     uint64 // up to which there may be alerts
+	alerts  <-chan struct{}
+}
+
+func (h *Hub) news() news {
+	var n news
+	n.version, n.board = h.board.wait()
+	n.seq, n.alerts = h.alerts.wait()
+	return n
 }
 
 // Clients is the number of connections.

@@ -64,12 +64,15 @@ func TestSubscribing(t *testing.T) {
 
 func TestChannelsInTheAddress(t *testing.T) {
 	play(t, nil, func(t *testing.T, s *stage, _ func()) {
-		p := s.dial("?channels=metrics,alerts", func(o *websocket.DialOptions) { o.Subprotocols = nil })
+		p := s.dial("?channels=metrics,alerts,moods", func(o *websocket.DialOptions) { o.Subprotocols = nil })
 		p.hearOp("welcome")
 		if f := p.hearOp("ack"); f.Sub != "metrics" {
 			t.Errorf("ack %+v", f)
 		}
-		if f := p.hearOp("error"); f.Sub != "alerts" || f.Problem.Status != 400 {
+		if f := p.hearOp("ack"); f.Sub != "alerts" {
+			t.Errorf("ack %+v", f)
+		}
+		if f := p.hearOp("error"); f.Sub != "moods" || f.Problem.Status != 400 {
 			t.Errorf("a channel that does not exist: %+v", f)
 		}
 		if f := p.hearOp("snapshot"); f.Sub != "metrics" || f.Seq != 0 || f.W != nil || len(f.Rows) != 0 {
@@ -82,14 +85,21 @@ func TestEveryFaultOfASubscription(t *testing.T) {
 	play(t, nil, func(t *testing.T, s *stage, _ func()) {
 		p := s.dial("", nil)
 		p.hearOp("welcome")
-		p.say(`{"op":"subscribe","sub":"","channel":"x","metrics":["views","nope"],"backfill":"400h","max_hz":99}`)
-		var pointers []string
-		for _, fault := range p.hearOp("error").Problem.Errors {
-			pointers = append(pointers, fault.Pointer)
-		}
-		want := []string{"/sub", "/channel", "/metrics/1", "/backfill", "/max_hz"}
-		if diff := gocmp.Diff(want, pointers); diff != "" {
-			t.Error(diff)
+		for text, want := range map[string][]string{
+			`"sub":"","channel":"x"`: {"/sub", "/channel"},
+			`"sub":"","channel":"metrics","metrics":["views","nope"],"backfill":"400h","max_hz":99,"after":3`: {"/sub", "/after", "/metrics/1", "/backfill", "/max_hz"},
+			`"sub":"","channel":"alerts","metrics":[],"backfill":"1h","max_hz":1,"after":-1`:                  {"/sub", "/metrics", "/backfill", "/max_hz", "/after"},
+			`"sub":"a","channel":"alerts","after":9007199254740992`:                                           {"/after"},
+			`"sub":"a","channel":"alerts","epoch":"e"`:                                                        {"/epoch"},
+		} {
+			p.say(`{"op":"subscribe",` + text + `}`)
+			var pointers []string
+			for _, fault := range p.hearOp("error").Problem.Errors {
+				pointers = append(pointers, fault.Pointer)
+			}
+			if diff := gocmp.Diff(want, pointers); diff != "" {
+				t.Errorf("%s: %s", text, diff)
+			}
 		}
 		p.say(`{"op":"subscribe","sub":"a","channel":"metrics","metrics":[]}`)
 		p.hearOp("ack")
@@ -216,6 +226,7 @@ func TestBadMessages(t *testing.T) {
 		{"no op", `{"sub":"s1"}`, websocket.MessageText},
 		{"unknown op", `{"op":"dance"}`, websocket.MessageText},
 		{"wrong type", `{"op":"subscribe","sub":5}`, websocket.MessageText},
+		{"a fraction of a sequence", `{"op":"subscribe","sub":"a","channel":"alerts","after":1.5}`, websocket.MessageText},
 		{"binary", `{"op":"pong"}`, websocket.MessageBinary},
 		{"too long", big, websocket.MessageText},
 	} {

@@ -27,8 +27,11 @@ const (
 	CloseTooMany      websocket.StatusCode = 4429
 )
 
-// channelMetrics is the one channel of this version.
-const channelMetrics = "metrics"
+// The channels: a state, and a log.
+const (
+	channelMetrics = "metrics"
+	channelAlerts  = "alerts"
+)
 
 // message is what clients send. Unknown fields are ignored.
 type message struct {
@@ -38,6 +41,8 @@ type message struct {
 	Metrics  []string `json:"metrics"`
 	Backfill *string  `json:"backfill"`
 	MaxHz    *float64 `json:"max_hz"`
+	After    *int64   `json:"after"`
+	Epoch    *string  `json:"epoch"`
 }
 
 var errNoOp = errors.New(`"op" is missing or unknown: it is subscribe, unsubscribe or pong`)
@@ -77,9 +82,17 @@ type limitsInfo struct {
 }
 
 type subFrame struct {
-	Op     string `json:"op"`
-	Sub    string `json:"sub"`
-	Reason string `json:"reason,omitempty"`
+	Op     string  `json:"op"`
+	Sub    string  `json:"sub"`
+	Reason string  `json:"reason,omitempty"`
+	Seq    *uint64 `json:"seq,omitempty"` // of a log: what follows has higher sequences
+}
+
+type entryFrame struct {
+	Op    string     `json:"op"`
+	Sub   string     `json:"sub"`
+	Seq   uint64     `json:"seq"`
+	Alert wire.Alert `json:"alert"`
 }
 
 type errorFrame struct {

@@ -7,120 +7,57 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/tidemark/tidemark/processing/definition"
-	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/server/wire"
 )
 
-// subscription is one view of the board that a client follows. It is owned by the client's loop.
-//
-// Its state is the version that the client holds: starting (no snapshot yet, version 0), then following. A delta that
-// can't be told brings it back to starting, after a reset.
-type subscription struct {
-	name    string
-	quoted  []byte // name as JSON
-	filter  filter
-	metrics []*definition.Metric // what the filter takes
-	span    time.Duration        // of the backfill; 0: none
-	every   time.Duration        // between two deltas, at least
-
-	started   bool
-	version   uint64       // of the board that the client holds
-	seq       uint64       // of the feed that the client holds
-	watermark event.Millis // that the client holds
-	next      time.Time    // no delta before
+// subscription is what a client follows. It is owned by the client's loop.
+type subscription interface {
+	title() string
+	// news says that there is something to tell, and for how long it has to wait still; or there is nothing, and ring is
+	// closed when that may have changed.
+	news(n *news) (wait time.Duration, ring <-chan struct{})
+	// frame makes the next frame, nil when the client holds everything. With more, another one belongs to it. dst is
+	// reused.
+	frame(ctx context.Context, h *Hub, dst []byte) (frame []byte, more bool, err error)
+	// sent is told when the client has taken the frame.
+	sent(now time.Time)
+	// acknowledge makes the frame that says yes.
+	acknowledge() subFrame
 }
 
 // newSubscription reads a subscribe message; the problem lists every fault.
-func (h *Hub) newSubscription(m message) (*subscription, *wire.Problem) {
-	s := &subscription{name: m.Sub}
-	s.quoted = encode(m.Sub)
-	var faults []wire.Fault
-	fault := func(pointer, format string, args ...any) {
-		faults = append(faults, wire.Fault{Pointer: pointer, Detail: fmt.Sprintf(format, args...)})
-	}
+func (h *Hub) newSubscription(m message) (s subscription, problem *wire.Problem) {
+	f := &faults{}
 	if m.Sub == "" || len(m.Sub) > 64 {
-		fault("/sub", "a subscription needs a name of 1 to 64 bytes")
+		f.add("/sub", "a subscription needs a name of 1 to 64 bytes")
 	}
-	if m.Channel != channelMetrics {
-		fault("/channel", "there is no channel %q: this server has %q", m.Channel, channelMetrics)
-	}
-	if m.Metrics != nil {
-		s.filter = filter{}
-	}
-	for i, name := range m.Metrics {
-		mr := h.board.byName[name]
-		if mr == nil {
-			fault(fmt.Sprintf("/metrics/%d", i), "there is no metric %q", name)
-			continue
+	switch m.Channel {
+	case channelMetrics:
+		s = h.newView(m, f)
+	case channelAlerts:
+		var err error
+		if s, err = h.newTail(m, f); err != nil {
+			h.Logger.Error("subscription failed", "error", err)
+			return nil, problemInternal
 		}
-		s.filter[mr.rank] = true
+	default:
+		f.add("/channel", "there is no channel %q: this server has %q and %q", m.Channel, channelMetrics, channelAlerts)
 	}
-	for _, mr := range h.board.metrics {
-		if s.filter.takes(mr.rank) {
-			s.metrics = append(s.metrics, mr.metric)
-		}
-	}
-	if m.Backfill != nil {
-		span, err := wire.ParseSpan(*m.Backfill)
-		if err != nil || span <= 0 || span > h.options.MaxBackfill {
-			fault("/backfill", "a backfill is a duration above 0 and up to %s, such as \"15m\"", h.options.MaxBackfill)
-		}
-		s.span = span
-	}
-	hz := h.options.DefaultHz
-	if m.MaxHz != nil {
-		hz = *m.MaxHz
-	}
-	if hz < 0.01 || hz > h.options.MaxHz {
-		fault("/max_hz", "max_hz is a number from 0.01 to %g", h.options.MaxHz)
-	} else {
-		s.every = time.Duration(float64(time.Second) / hz)
-	}
-	if len(faults) > 0 {
-		return nil, wire.Invalid(faults)
-	}
-	return s, nil
+	return s, f.problem()
 }
 
-// frame makes the frame that brings the client from what it holds to what the board holds. It returns nil when the
-// client holds it already. dst is reused.
-func (s *subscription) frame(ctx context.Context, h *Hub, dst []byte) ([]byte, error) {
-	if !s.started {
-		return s.snapshot(ctx, h, dst)
-	}
-	p, ok := h.board.delta(s.filter, s.version)
-	if !ok {
-		s.started = false
-		return encode(subFrame{"reset", s.name, "slow"}), nil
-	}
-	from := s.seq
-	moved := from != p.seq || s.watermark != p.watermark
-	s.version, s.seq, s.watermark = p.version, p.seq, p.watermark
-	if len(p.rows)+len(p.removed) == 0 && !moved {
-		return nil, nil
-	}
-	return appendDelta(dst, s.quoted, from, p), nil
+// faults gathers what is wrong with a message.
+type faults []wire.Fault
+
+func (f *faults) add(pointer, format string, args ...any) {
+	*f = append(*f, wire.Fault{Pointer: pointer, Detail: fmt.Sprintf(format, args...)})
 }
 
-// snapshot reads the board before the history: the store is never behind the board, so that what closes in between is
-// in the history, in a later delta, or both, and never in neither.
-func (s *subscription) snapshot(ctx context.Context, h *Hub, dst []byte) ([]byte, error) {
-	p := h.board.snapshot(s.filter)
-	var history []byte
-	if s.span > 0 {
-		series := []Backfill{}
-		for _, m := range s.metrics {
-			more, err := h.history.Backfill(ctx, m, s.span)
-			if err != nil {
-				return nil, fmt.Errorf("backfill %s: %w", m.Name, err)
-			}
-			series = append(series, more...)
-		}
-		history = encode(series)
+func (f *faults) problem() *wire.Problem {
+	if len(*f) == 0 {
+		return nil
 	}
-	s.started, s.version, s.seq, s.watermark = true, p.version, p.seq, p.watermark
-	return appendSnapshot(dst, s.quoted, p, history), nil
+	return wire.Invalid(*f)
 }
 
 var problemInternal = &wire.Problem{
