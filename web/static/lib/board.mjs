@@ -33,6 +33,15 @@ export class Board {
     return "applied";
   }
 
+  // A board starts again with a snapshot, wherever it was.
+  resume() {
+    return {};
+  }
+
+  detach() {
+    this.seq = null;
+  }
+
   // finals are the closed rows of a metric in its newest closed window that has any.
   finals(metric) {
     const rows = [...this.rows.values()].filter((row) => row.metric === metric && row.kind !== "provisional");

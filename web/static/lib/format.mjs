@@ -157,6 +157,15 @@ export function clock(ms, { seconds = true } = {}) {
   return seconds ? `${hm}:${pad(t.getSeconds())}` : hm;
 }
 
+// when writes a moment: the time of day, and the day if it is not today's.
+export function when(ms, now) {
+  if (!isNumber(ms)) return NONE;
+  const [t, today] = [new Date(ms), new Date(now)];
+  const time = clock(ms, { seconds: false });
+  if (t.toDateString() === today.toDateString()) return time;
+  return `${t.getDate()} ${t.toLocaleString(locale, { month: "short" })}${t.getFullYear() === today.getFullYear() ? "" : ` ${t.getFullYear()}`} ${time}`;
+}
+
 // change compares with before. direction says whether it went up, and sense whether that is good ("better"), bad
 // ("worse") or neither ("neutral"). null: there is nothing to compare.
 export function change(now, before, sense) {

@@ -18,7 +18,8 @@ import { Board } from "./board.mjs";
 // 1. watch() says what is wanted under a name; the client sees to it, over reconnects too.
 // 2. Each request to the server has a name of its own, so that frames that were still on their way when we asked again
 //    are told apart and dropped.
-// 3. A board keeps its rows until the next snapshot replaces them. fresh() says whether it follows the server.
+// 3. A board keeps its rows until the next snapshot replaces them. fresh() says whether it follows the server. A log, given
+//    to watch() in a board's place, keeps how far it has come, and goes on there.
 export class LiveClient {
   state = "waiting";
   retryAt = 0;
@@ -63,11 +64,11 @@ export class LiveClient {
   }
 
   // watch subscribes under a name, or changes what the name is subscribed to.
-  watch(name, request) {
+  watch(name, request, holder = new Board()) {
     const before = this.#wanted.get(name);
     if (before) this.#leave(before);
-    const wanted = { name, request, sub: null, board: before?.board ?? new Board(), timer: null };
-    wanted.board.seq = null;
+    const wanted = { name, request, sub: null, board: before?.board ?? holder, timer: null };
+    wanted.board.detach();
     this.#wanted.set(name, wanted);
     if (this.state === "open") this.#ask(wanted);
   }
@@ -88,7 +89,7 @@ export class LiveClient {
     this.#env.timers.clear(wanted.timer);
     wanted.sub = `${wanted.name}.${++this.#count}`;
     this.#bySub.set(wanted.sub, wanted.name);
-    this.#send({ op: "subscribe", sub: wanted.sub, channel: "metrics", ...wanted.request });
+    this.#send({ op: "subscribe", sub: wanted.sub, channel: "metrics", ...wanted.request, ...wanted.board.resume() });
   }
 
   #leave(wanted) {
@@ -112,11 +113,14 @@ export class LiveClient {
       case "snapshot":
       case "delta":
       case "reset":
+      case "entry":
         return this.#apply(frame);
+      case "ack": // of a log it says where that begins
+        return frame.seq === undefined ? undefined : this.#apply(frame);
       case "error":
         return this.#refused(frame);
     }
-    // Frames that this version does not know, and ack, ask for nothing.
+    // Frames that this version does not know ask for nothing.
   }
 
   #welcome(frame) {
@@ -133,11 +137,11 @@ export class LiveClient {
     const name = this.#bySub.get(frame.sub);
     if (!name) return;
     const wanted = this.#wanted.get(name);
-    if (wanted.board.apply(frame) === "gap") {
+    if (wanted.board.apply(frame, this.server.epoch) === "gap") {
       this.#leave(wanted);
       this.#ask(wanted);
     }
-    if (frame.op === "snapshot") this.problem = null;
+    if (frame.op === "snapshot" || frame.op === "ack") this.problem = null;
     this.#env.changed(name, frame.op);
   }
 
@@ -149,7 +153,7 @@ export class LiveClient {
     const wanted = this.#wanted.get(name);
     this.#bySub.delete(frame.sub);
     wanted.sub = null;
-    wanted.board.seq = null;
+    wanted.board.detach();
     wanted.timer = this.#env.timers.set(() => this.state === "open" && this.#ask(wanted), 5000);
     this.#env.changed(name);
   }
@@ -185,7 +189,7 @@ export class LiveClient {
     for (const wanted of this.#wanted.values()) {
       this.#env.timers.clear(wanted.timer);
       wanted.sub = null;
-      wanted.board.seq = null;
+      wanted.board.detach();
     }
     socket?.close();
   }

@@ -1,17 +1,22 @@
 import { batch, effect, signal } from "../vendor/signals.mjs";
+import { Alerts } from "./alerts.mjs";
 import { Board } from "./board.mjs";
 import { timeLeft } from "./freshness.mjs";
 import { LiveClient } from "./live.mjs";
+import { Log } from "./log.mjs";
 import * as prefs from "./prefs.mjs";
 import { get, history } from "./rest.mjs";
 import { LiveData } from "./view.mjs";
 
-// The page's data, from the server to signals that the parts read. Two subscriptions on one connection: "tiles" are the
-// metrics with a line, backfilled; "groups" are those that are split, of which only the last windows are needed.
+// The page's data, from the server to signals that the parts read. Three subscriptions on one connection: "tiles" are the
+// metrics with a line, backfilled; "groups" are those that are split, of which only the last windows are needed; "alerts"
+// is the log of alerts.
 
 export const metrics = signal(null); // of /metrics, null until answered
 export const view = signal(null); // what LiveData made of the last frame
 export const connection = signal({ state: "connecting", retryAt: 0, problem: null });
+export const alerts = signal(null); // what Alerts makes of all that is known; null until REST has answered
+export const announced = signal(""); // of the last alert that began to fire while the page was open
 export const pipeline = signal(null); // {body, at}
 export const catchUp = signal(null); // ms left, or null
 export const trouble = signal(null); // why REST does not answer
@@ -27,6 +32,7 @@ let live = null; // LiveData
 let numbers = false; // the first numbers are there
 let scheduled = false;
 const filling = new Set(); // metrics whose history is being read
+let known = null; // Alerts; not shown before it is loaded
 
 const client = new LiveClient({
   open: () => new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/live`, "tidemark.v1"),
@@ -36,6 +42,7 @@ const client = new LiveClient({
 });
 
 export function start() {
+  client.watch("alerts", { channel: "alerts" }, new Log());
   client.start();
   loadMetrics();
   pollPipeline();
@@ -99,6 +106,7 @@ function changed(name, op) {
   if (name === null || op === undefined) {
     connection.value = { state: client.state, retryAt: client.retryAt, problem: client.problem };
   }
+  if (name === "alerts") return alertsChanged(op);
   if (name === null || !live) return;
   if (op === "snapshot" && name === "tiles") {
     live.takeHistory(client.board("tiles").history);
@@ -111,6 +119,39 @@ function changed(name, op) {
   if (!scheduled) {
     scheduled = true;
     queueMicrotask(publish);
+  }
+}
+
+// alertsChanged: the log says what changes from where it began, REST what was before. After a reset that is read again.
+function alertsChanged(op) {
+  if (op === "reset" || (op === "ack" && known === null)) {
+    known = new Alerts();
+    loadAlerts(known);
+  }
+  const entries = client.board("alerts").take();
+  if (entries.length === 0) return;
+  known.take(entries);
+  const fresh = entries.findLast((a) => a.state === "firing");
+  batch(() => {
+    if (alerts.peek() !== null) alerts.value = known.picture();
+    if (fresh) announced.value = `Alert, ${fresh.severity.toLowerCase()}: ${fresh.title}`;
+  });
+}
+
+// loadAlerts reads what fires, and what was resolved not long ago.
+async function loadAlerts(into) {
+  try {
+    into.take((await get("/alerts?state=resolved&limit=20")).alerts);
+    let next = "";
+    do {
+      const page = await get(`/alerts?state=firing&limit=1000${next && `&cursor=${encodeURIComponent(next)}`}`);
+      into.take(page.alerts);
+      next = page.next;
+    } while (next);
+    if (into === known) alerts.value = into.picture();
+  } catch (error) {
+    if (error.status === undefined) throw error;
+    if (into === known) setTimeout(() => into === known && loadAlerts(into), 2000);
   }
 }
 

@@ -118,7 +118,7 @@ export class LiveData {
   #chart(metric, tiles, groups, period, watermark) {
     const { open } = this.#rows(metric, tiles, groups);
     const lines = chartLines(this.#series.get(metric.name), open, { period, watermark });
-    return { metric, currency: isMoney(metric) ? this.#currency : null, watermark, period, ...lines };
+    return { metric, group: this.groupOf(metric), currency: isMoney(metric) ? this.#currency : null, watermark, period, ...lines };
   }
 }
 

@@ -2,7 +2,7 @@ import { freshness } from "../lib/freshness.mjs";
 import { html } from "../lib/html.mjs";
 import * as prefs from "../lib/prefs.mjs";
 import { clockAhead } from "../lib/rest.mjs";
-import { catchUp, connection, now, pausedAt, pipeline, view } from "../lib/state.mjs";
+import { alerts, catchUp, connection, now, pausedAt, pipeline, view } from "../lib/state.mjs";
 import { Bars, Half, Mark, Play } from "./icons.mjs";
 
 const names = { live: "Live", pipeline: "Pipeline" };
@@ -17,7 +17,7 @@ export function Bar({ openHelp }) {
   return html`<header class="bar">
     <div class="bar-in">
       <div class="brand"><${Mark} /><span class="brand-name">Tidemark</span></div>
-      <nav aria-label="Pages">${prefs.PAGES.map(tab)}</nav>
+      <nav aria-label="Pages">${tab("live")}<${AlertsTab} />${tab("pipeline")}</nav>
       <${Freshness} />
       <div class="actions">
         <button class="button" aria-pressed=${paused} title="Pause or go on (space)" onClick=${() => (prefs.paused.value = !paused)}>
@@ -28,6 +28,17 @@ export function Bar({ openHelp }) {
       </div>
     </div>
   </header>`;
+}
+
+// AlertsTab leads to the list beside the main chart.
+function AlertsTab() {
+  const { firing, worst } = alerts.value ?? { firing: 0 };
+  const show = (event) => {
+    event.preventDefault();
+    prefs.go("live");
+    requestAnimationFrame(() => document.getElementById("alerts")?.focus());
+  };
+  return html`<a href="#live" class="tab" onClick=${show}>Alerts${firing > 0 && html`<span class=${`count ${worst.toLowerCase()}`}>${firing > 999 ? "999+" : firing}<span class="hidden"> firing</span></span>`}</a>`;
 }
 
 function Freshness() {

@@ -6,20 +6,20 @@ import { ChartTable } from "./chart-table.mjs";
 import { makePlot } from "./plot.mjs";
 
 // Chart is a metric over the period, as a figure: a summary in a sentence, the drawing, and the same as a table.
-export function Chart({ chart, past }) {
+export function Chart({ chart, marks, past }) {
   const { metric, currency } = chart;
   const [asTable, setAsTable] = useState(false);
   const show = (v) => text(v, metric.unit, { currency });
   const length = span(chart.period);
-  return html`<figure class="card figure" aria-labelledby="chart-title" data-metric=${metric.name} data-points=${chart.closed.filter((v) => v !== null).length}>
+  return html`<figure class="card figure" aria-labelledby="chart-title" data-metric=${metric.name} data-marks=${marks.length} data-points=${chart.closed.filter((v) => v !== null).length}>
     <header class="card-head">
       <h2 id="chart-title">${metric.title}${currency ? `, ${currency}` : ""}</h2>
       <span class="note">${span(metric.size_ms)} windows</span>
       <span class="legend"><span><i class="legend-line"></i>closed</span><span><i class="legend-line open"></i>still open</span><span><i class="legend-line before"></i>${length} earlier</span></span>
       <button class="button quiet" aria-pressed=${asTable} onClick=${() => setAsTable(!asTable)}>${asTable ? "Chart" : "Table"}</button>
     </header>
-    <figcaption class="hidden">${summary(chart, show)}</figcaption>
-    ${asTable ? html`<${ChartTable} chart=${chart} show=${show} />` : html`<${Drawing} chart=${chart} past=${past} show=${show} />`}
+    <figcaption class="hidden">${summary(chart, show)}${marks.map((m) => ` An alert, ${m.severity.toLowerCase()}, at ${clock(m.at)}: ${show(m.value)}.`)}</figcaption>
+    ${asTable ? html`<${ChartTable} chart=${chart} show=${show} />` : html`<${Drawing} chart=${chart} marks=${marks} past=${past} show=${show} />`}
   </figure>`;
 }
 
@@ -31,7 +31,7 @@ function summary({ metric, closed, times, left, watermark }, show) {
     `${show(closed[last])} at ${clock(times[last])}, lowest ${show(Math.min(...known))}, highest ${show(Math.max(...known))}.`;
 }
 
-function Drawing({ chart, past, show }) {
+function Drawing({ chart, marks, past, show }) {
   const box = useRef(null);
   const plot = useRef(null);
   const [cursor, setCursor] = useState(null);
@@ -41,7 +41,7 @@ function Drawing({ chart, past, show }) {
     plot.current = makePlot(box.current, setCursor);
     return () => plot.current.destroy();
   }, []);
-  useLayoutEffect(() => plot.current.show(chart), [chart]);
+  useLayoutEffect(() => plot.current.show(chart, marks), [chart, JSON.stringify(marks)]);
   useEffect(() => plot.current.repaint(), [prefs.dark.value, past]);
 
   const at = cursor === null ? null : reading(chart, cursor.index, show);

@@ -1,7 +1,9 @@
 import { span, text } from "../lib/format.mjs";
 import { html } from "../lib/html.mjs";
 import * as prefs from "../lib/prefs.mjs";
-import { connection, pipeline, trouble, view } from "../lib/state.mjs";
+import { marks } from "../lib/alerts.mjs";
+import { alerts, connection, pipeline, trouble, view } from "../lib/state.mjs";
+import { AlertsCard } from "./alerts.mjs";
 import { Chart } from "./chart.mjs";
 import { NothingYet } from "./empty.mjs";
 import { GroupList } from "./lists.mjs";
@@ -11,8 +13,6 @@ import { Tile, Tiles } from "./tiles.mjs";
 export function Live() {
   const v = view.value;
   if (v === null) return html`<${Waiting} />`;
-  const beside = v.lists.find((list) => list.metric.type === "DEVICE_BREAKDOWN") ?? null;
-  const below = v.lists.filter((list) => list !== beside);
   const chosen = v.chart?.metric.name;
   const past = connection.value.state !== "open"; // what is shown is how it was
   return html`<main class=${past ? "page past" : "page"} data-seq=${v.seq} data-group-seq=${v.groupSeq}>
@@ -22,16 +22,18 @@ export function Live() {
     ${v.watermark === null
       ? html`<${NothingYet} topic=${pipeline.value?.body.partitions[0]?.topic ?? "events"} />`
       : html`
-        <div class=${v.beside || beside ? "split" : "split alone"}>
-          ${v.chart && html`<${Chart} chart=${v.chart} past=${past} />`}
+        <div class="split">
+          ${v.chart && html`<${Chart} chart=${v.chart} marks=${marksOf(v.chart)} past=${past} />`}
           <div class="aside">
+            <${AlertsCard} />
             ${v.beside && html`<${Beside} tile=${v.beside} pressed=${v.beside.metric.name === chosen} />`}
-            ${beside && html`<${GroupList} list=${beside} rows=${4} />`}
           </div>
         </div>
-        <div class="lists">${below.map((list) => html`<${GroupList} key=${list.metric.name} list=${list} />`)}</div>`}
+        <div class="lists" data-columns=${v.lists.length}>${v.lists.map((list) => html`<${GroupList} key=${list.metric.name} list=${list} />`)}</div>`}
   </main>`;
 }
+
+const marksOf = ({ metric, group, left, right }) => marks(alerts.value?.all ?? [], { metric: metric.name, group, left, right });
 
 // Beside is a tile with room for the aggregates that its value is made from.
 function Beside({ tile, pressed }) {

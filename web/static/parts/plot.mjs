@@ -5,6 +5,7 @@ import uPlot from "../vendor/uplot.mjs";
 // light and dark. moved(cursor) is told {index, x, flip} where the cursor is, null when it has left.
 export function makePlot(element, moved) {
   let chart = null;
+  let marks = [];
   const paint = () => getComputedStyle(element);
   const colour = (name) => () => paint().getPropertyValue(name).trim();
 
@@ -40,6 +41,7 @@ export function makePlot(element, moved) {
       ],
       hooks: {
         drawClear: [(u) => chart && drawOpen(u, chart.watermark, paint())],
+        draw: [(u) => drawMarks(u, marks, paint())],
         setCursor: [(u) => moved(place(u))],
       },
     },
@@ -51,8 +53,9 @@ export function makePlot(element, moved) {
   document.fonts.ready.then(() => plot.redraw(false, true));
 
   return {
-    show(next) {
+    show(next, alerts) {
       chart = next;
+      marks = alerts;
       plot.setData([next.times, next.before, next.closed, next.open]);
     },
     point(index) {
@@ -84,6 +87,23 @@ function steps(chart) {
   const list = [];
   for (let e = -9; e <= 15; e++) for (const c of clean) list.push(c * 10 ** e);
   return list;
+}
+
+// drawMarks sets a dot above the line where an alert began to fire.
+function drawMarks(u, marks, style) {
+  const ratio = devicePixelRatio;
+  for (const mark of marks) {
+    const x = u.valToPos(mark.at, "x", true);
+    const y = Math.max(u.bbox.top, u.valToPos(mark.value, "y", true) - 10 * ratio);
+    u.ctx.beginPath();
+    u.ctx.arc(x, y, 4 * ratio, 0, 2 * Math.PI);
+    u.ctx.fillStyle = style.getPropertyValue(`--${mark.severity.toLowerCase()}`).trim();
+    u.ctx.fill();
+    u.ctx.strokeStyle = style.getPropertyValue("--card").trim();
+    u.ctx.lineWidth = 1.5 * ratio;
+    u.ctx.setLineDash([]);
+    u.ctx.stroke();
+  }
 }
 
 // drawOpen hatches what lies right of the watermark, and marks it: windows that end there can still change.
