@@ -12,7 +12,6 @@ import (
 
 	"github.com/tidemark/tidemark/processing"
 	"github.com/tidemark/tidemark/processing/definition"
-	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/kafka"
 	"github.com/tidemark/tidemark/schemas"
 	"github.com/tidemark/tidemark/server"
@@ -34,8 +33,7 @@ type appConfig struct {
 	freeBrokerPort bool
 	topics         topicFlags
 	createTopics   bool
-	eventsEncoding event.Encoding
-	outputEncoding kafka.Encoding
+	framing        framing
 	workers        int
 	tokenFile      string
 	insecure       bool
@@ -167,14 +165,19 @@ func (a *app) openPipeline() (err error) {
 		return err
 	}
 	pipeline := processing.DefaultOptions()
-	pipeline.Workers, pipeline.WriterSchema, pipeline.Encoding, pipeline.Logger = c.workers, schemas.Events, c.eventsEncoding, c.logger
+	pipeline.Workers, pipeline.WriterSchema, pipeline.Encoding, pipeline.Logger = c.workers, schemas.Events, c.framing.events, c.logger
+	pipeline.WriterSchemas = c.framing.writers
+	publisher := kafka.PublisherOptions{
+		Cluster: a.cluster, MetricsTopic: c.topics.MetricsTopic, AlertsTopic: c.topics.AlertsTopic, DeadLetterTopic: c.topics.DeadLetterTopic,
+		Encoding: c.framing.output, Epoch: a.store.Epoch(), Plan: c.plan, Feed: publisherFeed{a.store},
+	}
+	if r := c.framing.registry; r != nil { // a nil *Registry in an interface would not be nil
+		pipeline.Registry, publisher.Registrar = r, r
+	}
 	if a.pipeline, err = processing.New(c.plan, a.source, a.store, pipeline); err != nil {
 		return err
 	}
-	if a.publisher, err = kafka.NewPublisher(kafka.PublisherOptions{
-		Cluster: a.cluster, MetricsTopic: c.topics.MetricsTopic, AlertsTopic: c.topics.AlertsTopic, DeadLetterTopic: c.topics.DeadLetterTopic,
-		Encoding: c.outputEncoding, Epoch: a.store.Epoch(), Plan: c.plan, Feed: publisherFeed{a.store},
-	}); err != nil {
+	if a.publisher, err = kafka.NewPublisher(publisher); err != nil {
 		return err
 	}
 	a.pipeline.Observe(a.publisher)

@@ -45,8 +45,8 @@ func (c *demoCommand) Run(ctx context.Context, std *streams) error {
 	}
 	config := &appConfig{
 		data: c.Data, listen: c.Listen, embeddedListen: c.EmbeddedListen, plan: plan, logger: logger,
-		topics:         topicFlags{EventsTopic: "events", MetricsTopic: "metrics", AlertsTopic: "alerts", DeadLetterTopic: "dead-letters"},
-		eventsEncoding: event.Auto, outputEncoding: kafka.Avro,
+		topics:  topicFlags{EventsTopic: "events", MetricsTopic: "metrics", AlertsTopic: "alerts", DeadLetterTopic: "dead-letters"},
+		framing: defaultFraming(),
 	}
 	if c.Listen == "" {
 		config.listen, config.freePort = defaultListen, true

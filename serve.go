@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-
-	"github.com/tidemark/tidemark/processing/event"
-	"github.com/tidemark/tidemark/processing/kafka"
 )
 
 type serveCommand struct {
@@ -16,8 +13,7 @@ type serveCommand struct {
 	EmbeddedListen string `default:"127.0.0.1:9092" placeholder:"ADDR" help:"Address of the embedded broker, on the loopback interface."`
 	CreateTopics   bool   `help:"Create topics that are missing on the brokers."`
 	topicFlags
-	EventsEncoding string `enum:"auto,avro,json" default:"auto" help:"How events are encoded: auto tells JSON from raw binary Avro by the first byte."`
-	OutputEncoding string `enum:"avro,json" default:"avro" help:"How results are encoded: avro (raw binary) or json."`
+	framingFlags
 	definitionFlags
 	Workers        int      `default:"0" help:"Goroutines that fold events; 0 is one a core."`
 	AuthTokenFile  string   `placeholder:"FILE" help:"File with the token that clients must show. Needed where other machines can reach the address."`
@@ -44,11 +40,15 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
+	framing, err := c.framingFlags.open(plan, logger)
+	if err != nil {
+		return err
+	}
 	restrictFiles()
 	a, err := openApp(&appConfig{
 		data: c.Data, listen: c.Listen, brokers: c.KafkaBrokers, security: security, embeddedListen: c.EmbeddedListen,
 		topics: c.topicFlags, createTopics: c.CreateTopics,
-		eventsEncoding: event.Encoding(c.EventsEncoding), outputEncoding: kafka.Encoding(c.OutputEncoding),
+		framing: framing,
 		workers: c.Workers, tokenFile: c.AuthTokenFile, insecure: c.Insecure, allowedHosts: c.AllowedHosts, allowedOrigins: c.AllowedOrigins, plan: plan, logger: logger,
 	})
 	if err != nil {

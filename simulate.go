@@ -10,6 +10,7 @@ import (
 
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/kafka"
+	"github.com/tidemark/tidemark/schemas"
 	"github.com/tidemark/tidemark/simulator"
 )
 
@@ -22,11 +23,12 @@ type simulateCommand struct {
 	Duration    time.Duration `help:"How long, in event time: 1m."`
 	Seed        uint64        `default:"1" help:"Same seed, start and options: same bytes."`
 	Start       string        `placeholder:"TIME" help:"Event time of the beginning, RFC 3339 or milliseconds since 1970. Default: now, or with --rate 0 so that it ends now."`
-	Encoding    string        `enum:"avro,json" default:"avro" help:"How events are encoded: avro (raw binary) or json."`
-	Disorder    float64       `default:"0.2" help:"Fraction of events that arrive after younger ones, within 5 s."`
-	Late        float64       `default:"0.005" help:"Fraction of events that arrive more than 5 s late, one in four of them more than a minute."`
-	Duplicates  float64       `default:"0.002" help:"Fraction of events that arrive twice."`
-	Bad         float64       `default:"0" help:"Fraction of events with a record beside them that can't be used."`
+	Encoding    string        `enum:"avro,avro-single-object,avro-confluent,json" default:"avro" help:"How events are encoded: avro (raw binary), avro-single-object, avro-confluent (registers the schema) or json."`
+	registryFlags
+	Disorder   float64 `default:"0.2" help:"Fraction of events that arrive after younger ones, within 5 s."`
+	Late       float64 `default:"0.005" help:"Fraction of events that arrive more than 5 s late, one in four of them more than a minute."`
+	Duplicates float64 `default:"0.002" help:"Fraction of events that arrive twice."`
+	Bad        float64 `default:"0" help:"Fraction of events with a record beside them that can't be used."`
 	logFlags
 }
 
@@ -49,6 +51,9 @@ func (c *simulateCommand) Run(ctx context.Context, std *streams) error {
 	if err := options.Validate(); err != nil {
 		return usageError{err}
 	}
+	if (options.Encoding == simulator.AvroConfluent) != (len(c.SchemaRegistry) > 0) {
+		return usageError{errors.New("simulate: --encoding avro-confluent and --schema-registry need each other")}
+	}
 	security, err := c.kafkaFlags.open(c.KafkaBrokers, std, logger)
 	if err != nil {
 		return err
@@ -60,6 +65,9 @@ func (c *simulateCommand) Run(ctx context.Context, std *streams) error {
 		return usageError{err}
 	}
 	defer writer.Close()
+	if options.SchemaID, err = c.register(ctx); err != nil {
+		return endedBy(ctx, err)
+	}
 	if options.Partitions, err = writer.Partitions(ctx); err != nil {
 		return endedBy(ctx, err)
 	}
@@ -82,6 +90,15 @@ func (c *simulateCommand) Run(ctx context.Context, std *streams) error {
 	}
 	logger.Info("simulated", slog.Int64("records", last.Records), slog.Int64("bytes", last.Bytes), slog.Duration("took", time.Since(began).Round(time.Millisecond)))
 	return nil
+}
+
+// register makes the events schema known to the registry and returns its number; 0 without one.
+func (c *simulateCommand) register(ctx context.Context) (int32, error) {
+	registry, err := c.registryFlags.open()
+	if err != nil || registry == nil {
+		return 0, err
+	}
+	return registry.Register(ctx, c.EventsTopic+"-value", schemas.Events)
 }
 
 func (c *simulateCommand) options() (simulator.Options, error) {

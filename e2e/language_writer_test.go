@@ -16,7 +16,9 @@ type definitionsWriter struct {
 	sessions  []string
 }
 
-func (w *definitionsWriter) pick(from ...string) string { return rapid.SampledFrom(from).Draw(w.t, "pick") }
+func (w *definitionsWriter) pick(from ...string) string {
+	return rapid.SampledFrom(from).Draw(w.t, "pick")
+}
 
 func (w *definitionsWriter) chance(percent int) bool {
 	return rapid.IntRange(1, 100).Draw(w.t, "chance") <= percent

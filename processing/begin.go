@@ -20,7 +20,7 @@ func newLoop(p *Pipeline) *loop {
 	shared := &shared{}
 	shared.lowest.Store(noLowest)
 	l.intake = intake{
-		source: p.source, shared: shared, maxAhead: p.plan.Source.MaxAhead,
+		source: p.source, shared: shared, maxAhead: p.plan.Source.MaxAhead, library: p.library,
 		partitions: make(map[event.PartitionID]*partition), waiting: make(map[event.PartitionID]*queue),
 	}
 	return l

@@ -5,6 +5,7 @@ import (
 	"github.com/tidemark/tidemark/processing/definition"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/window"
+	"github.com/tidemark/tidemark/schemas"
 )
 
 // Changes is everything that one commit writes, all or nothing.
@@ -21,6 +22,7 @@ type Changes struct {
 	Feed        []Entry       // sequences follow each other and the head before
 	Counters    Counters      // absolute
 	Definitions []Start       // definitions that start with this commit
+	Schemas     []Schema      // those that this commit is the first to use, somewhere; whole
 	AtMs        int64         // wall clock of the commit, for people only
 }
 
@@ -178,6 +180,19 @@ type Start struct {
 	From event.Millis
 }
 
+// Schema is a schema that framed events were written with. It is kept so that reading them again needs nobody to ask.
+type Schema struct {
+	Ref schemas.Ref
+	RegisteredSchema
+	Starts []SchemaStart // by partition; records that name it elsewhere, or earlier, are dead letters
+}
+
+// SchemaStart says from which record of a partition on a schema was known.
+type SchemaStart struct {
+	Partition event.PartitionID
+	From      event.Offset
+}
+
 // State is what a store holds when it is opened.
 type State struct {
 	Instance    string // id of this store
@@ -194,6 +209,7 @@ type State struct {
 	Watches     []Watch
 	Counters    Counters
 	Definitions []Start
+	Schemas     []Schema
 }
 
 // PaneBlock is the merged block of an open pane.

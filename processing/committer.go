@@ -52,6 +52,7 @@ type job struct {
 	harvest   harvest
 	watermark event.Millis
 	adopted   []Cursor // of partitions that are new to the state
+	schemas   []Schema // that are new to it, or to a partition
 }
 
 // commitDone tells the loop of a commit.
@@ -96,7 +97,7 @@ func (c *committer) run(ctx context.Context) error {
 func (c *committer) commit(j *job) (commitDone, error) {
 	began := time.Now()
 	w := max(c.watermark, j.watermark)
-	ch := &Changes{Watermark: w, Newest: max(c.newest, j.harvest.newest), AtMs: began.UnixMilli(), Definitions: c.starts}
+	ch := &Changes{Watermark: w, Newest: max(c.newest, j.harvest.newest), AtMs: began.UnixMilli(), Definitions: c.starts, Schemas: j.schemas}
 	touched := c.fold(ch, j.harvest.deltas)
 	c.spent = panesOf(j.harvest.deltas)
 	c.newest = ch.Newest

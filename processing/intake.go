@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tidemark/tidemark/processing/event"
+	"github.com/tidemark/tidemark/schemas"
 )
 
 // intake hands fetched records to the workers and holds back those of partitions that are far ahead of W: that changes
@@ -15,6 +16,7 @@ type intake struct {
 	waiting    map[event.PartitionID]*queue
 	shared     *shared
 	maxAhead   event.Millis
+	library    *library
 	dispatched int // records since the last barrier
 
 	unharvested bool // something was handed on since the last barrier
@@ -27,6 +29,7 @@ type queue struct {
 	records int
 	bytes   int // of keys and values
 	paused  bool
+	lacking []schemas.Ref // what the schema registry has to tell before the next portion can be judged
 }
 
 const (
@@ -94,7 +97,7 @@ func (in *intake) handOn(ctx context.Context, w event.Millis) {
 	var pause, resume []event.PartitionID
 	for id, q := range in.waiting {
 		p := in.partitions[id]
-		for len(q.answers) > 0 && !in.full() && !in.ahead(p, w) {
+		for len(q.answers) > 0 && !in.full() && !in.ahead(p, w) && !in.lacks(p, q) {
 			if !in.send(ctx, p, q) {
 				return
 			}
@@ -135,17 +138,48 @@ func (in *intake) ahead(p *partition, w event.Millis) bool {
 	return own > w+in.maxAhead
 }
 
-// send gives the partition's worker the next portion. It reports false when ctx ended first.
-func (in *intake) send(ctx context.Context, p *partition, q *queue) bool {
+// lacks reports whether the next portion has to wait for schemas, and asks for them.
+func (in *intake) lacks(p *partition, q *queue) bool {
+	q.lacking = nil
+	if f := &q.answers[0]; len(f.uses) > 0 {
+		q.lacking = in.library.lacking(p, f.uses, f.Records[q.at].Offset)
+	}
+	return len(q.lacking) > 0
+}
+
+// lacking are the schemas that a partition waits for.
+func (in *intake) lacking(id event.PartitionID) []schemas.Ref {
+	if q := in.waiting[id]; q != nil {
+		return q.lacking
+	}
+	return nil
+}
+
+// portionEnd is where the next portion of a partition ends.
+func (in *intake) portionEnd(p *partition, q *queue) int {
 	f := q.answers[0]
 	end, size := q.at, 0
 	for end < len(f.Records) && end < q.at+portion && size < portionBytes {
 		size += sizeOf(&f.Records[end])
 		end++
 	}
+	if len(f.uses) > 0 {
+		end = q.at + in.library.cut(p, f.uses, f.Records[q.at:end])
+	}
+	return end
+}
+
+// send gives the partition's worker the next portion. It reports false when ctx ended first.
+func (in *intake) send(ctx context.Context, p *partition, q *queue) bool {
+	f := q.answers[0]
+	end := in.portionEnd(p, q)
+	var writers event.Writers
+	if len(f.uses) > 0 {
+		writers = in.library.writers(p, f.uses, f.Records[q.at].Offset)
+	}
 	part := f
 	part.Records = f.Records[q.at:end]
-	m := message{partition: p, fetched: part, last: end == len(f.Records), whole: f}
+	m := message{partition: p, fetched: part, last: end == len(f.Records), whole: f, writers: writers}
 	if !m.last {
 		part.Position = f.Records[end-1].Offset + 1
 		m.fetched = part
@@ -157,7 +191,9 @@ func (in *intake) send(ctx context.Context, p *partition, q *queue) bool {
 	}
 	in.unharvested = true
 	q.records -= end - q.at
-	q.bytes -= size
+	for i := range part.Records {
+		q.bytes -= sizeOf(&part.Records[i])
+	}
 	in.dispatched += end - q.at
 	q.at = end
 	if m.last {

@@ -19,17 +19,26 @@ import (
 // Options configure a pipeline.
 type Options struct {
 	Workers      int            // that fold; 0: one a core
-	WriterSchema string         // Avro schema of the events
+	WriterSchema string         // Avro schema of the events: of those without framing, and what all others are read as
 	Encoding     event.Encoding // of the events
 	MinCommit    time.Duration  // between commits when there is little to do; default 20 ms
 	MaxCommit    time.Duration  // between commits while catching up; default 1 s
 	LookEvery    time.Duration  // between looks at the cluster: ends, new partitions; default 2 s
 	Logger       *slog.Logger
+
+	WriterSchemas  []string      // Avro schemas that events in single-object encoding may have, besides WriterSchema
+	Registry       Registry      // of the schemas of events in Confluent framing; nil: these are dead letters
+	RegistryTries  int           // until a schema that it does not know is refused; default 5
+	RegistryPause  time.Duration // between these; default 2.5 s
+	RegistryMemory time.Duration // how long a refusal is believed before it is asked again; default 30 s
 }
 
 // DefaultOptions are the options that users get.
 func DefaultOptions() Options {
-	return Options{MinCommit: 20 * time.Millisecond, MaxCommit: time.Second, LookEvery: 2 * time.Second, Logger: slog.New(slog.DiscardHandler)}
+	return Options{
+		MinCommit: 20 * time.Millisecond, MaxCommit: time.Second, LookEvery: 2 * time.Second, Logger: slog.New(slog.DiscardHandler),
+		RegistryTries: 5, RegistryPause: 2500 * time.Millisecond, RegistryMemory: 30 * time.Second,
+	}
 }
 
 // Validate reports every fault.
@@ -43,6 +52,9 @@ func (o *Options) Validate() error {
 	}
 	if o.LookEvery <= 0 {
 		faults = append(faults, fmt.Errorf("look interval: %v is not positive", o.LookEvery))
+	}
+	if o.RegistryTries < 1 || o.RegistryPause <= 0 || o.RegistryMemory <= 0 {
+		faults = append(faults, fmt.Errorf("registry: %d tries, %v between them and %v of memory are not all positive", o.RegistryTries, o.RegistryPause, o.RegistryMemory))
 	}
 	return errors.Join(faults...)
 }
@@ -60,6 +72,7 @@ type Pipeline struct {
 	store   Store
 
 	committer *committer
+	library   *library // the loop's
 	loaded    loaded
 	status    board
 	ended     chan struct{}
@@ -81,6 +94,13 @@ func New(plan *definition.Plan, source Source, store Store, options Options) (*P
 		return nil, fmt.Errorf("load state: %w", err)
 	}
 	p.loaded = newLoaded(state)
+	reader, err := event.NewReader(options.WriterSchema, plan.Paths, plan.TimeSlot)
+	if err != nil {
+		return nil, fmt.Errorf("compile the events schema: %w", err)
+	}
+	if p.library, err = newLibrary(&options, reader, state); err != nil {
+		return nil, fmt.Errorf("load schemas: %w", err)
+	}
 	if p.committer, err = newCommitter(p, state); err != nil {
 		return nil, fmt.Errorf("load state: %w", err)
 	}
@@ -125,6 +145,10 @@ func (p *Pipeline) read(ctx, work context.Context) error {
 		group.Go(func() error { return w.run(folding) })
 	}
 	group.Go(func() error { return l.poll(taking) })
+	if q := p.library.inquiry; q != nil {
+		l.registry = q.answers
+		group.Go(func() error { return q.run(taking) })
+	}
 	group.Go(func() error { return l.lookAround(taking) })
 	group.Go(func() error {
 		defer endFolding()
@@ -180,7 +204,8 @@ type loop struct {
 	spent     [][]*window.Pane            // by grouping, of the last commit
 	answers   chan []Fetched
 	looks     chan look
-	away      error // the cluster did not answer the last look; nil: it did
+	away      error           // the cluster did not answer the last look; nil: it did
+	registry  <-chan []answer // what the schema registry says; nil without one
 }
 
 func (l *loop) run(taking, work context.Context) error {
@@ -193,6 +218,8 @@ func (l *loop) run(taking, work context.Context) error {
 			l.take(work, answer)
 		case seen := <-l.looks:
 			l.look(seen)
+		case answers := <-l.registry:
+			l.learn(work, answers)
 		case <-l.timer.C:
 			l.commit(work)
 		case d := <-l.pipeline.committer.done:
@@ -220,6 +247,15 @@ func (l *loop) take(ctx context.Context, answer []Fetched) {
 	if l.intake.full() && !l.busy {
 		l.commit(ctx)
 	}
+}
+
+// learn takes what the schema registry says, and goes on with what waited for it.
+func (l *loop) learn(ctx context.Context, answers []answer) {
+	for _, a := range answers {
+		l.pipeline.library.learn(a)
+	}
+	l.intake.handOn(ctx, l.watermark)
+	l.report()
 }
 
 // fault stops the reading of a partition. Nothing is guessed: it holds W until somebody decides.
@@ -273,7 +309,7 @@ func (l *loop) commit(ctx context.Context) {
 	l.spent = nil
 	l.intake.dispatched, l.intake.unharvested = 0, false
 	l.busy, l.first = true, false
-	l.pipeline.committer.jobs <- job{harvest: all, watermark: l.watermark, adopted: l.adopted}
+	l.pipeline.committer.jobs <- job{harvest: all, watermark: l.watermark, adopted: l.adopted, schemas: l.pipeline.library.take()}
 	l.adopted = nil
 	l.intake.handOn(ctx, l.watermark)
 }
@@ -351,6 +387,9 @@ func (l *loop) poll(taking context.Context) error {
 		answer := l.source().Poll(taking)
 		if len(answer) == 0 {
 			continue
+		}
+		for i := range answer {
+			answer[i].uses = usesOf(l.pipeline.options.Encoding, answer[i].Records)
 		}
 		select {
 		case l.answers <- answer:

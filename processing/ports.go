@@ -2,6 +2,7 @@ package processing
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/tidemark/tidemark/processing/definition"
@@ -43,6 +44,8 @@ type Fetched struct {
 	Position    event.Offset // the next offset to fetch: past control records and aborted ones too
 	LeaderEpoch int32
 	Err         error // not nil: the partition can't be read on, e.g. ErrOffsetOutOfRange
+
+	uses []use // the pipeline's own: which schemas the records name
 }
 
 // End is what the cluster says of a partition.
@@ -54,6 +57,25 @@ type End struct {
 	SentAt    time.Time    // when the question was sent
 	Err       error
 }
+
+// Registry knows the schemas that values in Confluent framing name by number.
+type Registry interface {
+	// Schema returns the schema of a number. The error wraps ErrUnknownSchema when the registry says that there is none;
+	// every other error means that it could not be asked, and is worth asking again.
+	Schema(ctx context.Context, id int32) (RegisteredSchema, error)
+}
+
+// ErrUnknownSchema is returned by a Registry that does not know a schema.
+var ErrUnknownSchema = errors.New("no such schema")
+
+// RegisteredSchema is a schema as a registry has it. The text of an Avro schema holds all types that it refers to.
+type RegisteredSchema struct {
+	Type string
+	Text string
+}
+
+// AvroSchema is the type of the schemas that can be read.
+const AvroSchema = "AVRO"
 
 // Store keeps state and cursors together.
 type Store interface {

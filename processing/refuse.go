@@ -62,6 +62,9 @@ const deadLetterCost = 64
 func (w *worker) deadLetter(rec *event.Record, bad *event.BadRecord) {
 	w.out.counters.DeadLetters++
 	d := DeadLetter{Reason: string(bad.Reason), Detail: bad.Detail, Topic: w.topic, Partition: rec.Partition, Offset: rec.Offset}
+	if ref, ok := w.encoding.Ref(rec.Value); ok {
+		d.SchemaID = ref.RegistryID()
+	}
 	d.Key, d.Value = capped(rec.Key), capped(rec.Value)
 	d.Truncated = len(rec.Key) > maxDeadValue || len(rec.Value) > maxDeadValue
 	w.out.deadLetters = append(w.out.deadLetters, d)

@@ -1,6 +1,7 @@
 package processing
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -17,6 +18,7 @@ func (l *loop) report() {
 			Topic: l.topic.Name, Partition: id, Position: event.Offset(p.seenPosition.Load()), End: l.ends[id].Stable,
 			Watermark: event.Millis(p.seenWatermark.Load()), Idle: l.faults[id] == "" && l.idleness.Idle(id), Fault: l.faults[id],
 		}
+		s.Waiting = l.waiting(id)
 		s.End = max(s.End, s.Position)
 		s.Lag = int64(s.End - s.Position)
 		partitions = append(partitions, s)
@@ -24,6 +26,22 @@ func (l *loop) report() {
 	l.markHolder(partitions)
 	phase, verdict := l.judge(partitions)
 	l.pipeline.status.report(phase, verdict, l.watermark, partitions)
+}
+
+// waiting says what the records of a partition wait for, other than W.
+func (l *loop) waiting(id event.PartitionID) string {
+	lacking := l.intake.lacking(id)
+	if len(lacking) == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("waiting for the schema registry to tell %v", lacking[0])
+	if n := len(lacking) - 1; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	if problem := l.pipeline.library.inquiry.problem(); problem != "" {
+		return text + ": " + problem
+	}
+	return text
 }
 
 // markHolder marks the partition that W waits for: the one that is furthest behind.
@@ -51,11 +69,15 @@ func (l *loop) judge(partitions []PartitionStatus) (Phase, string) {
 		return CatchingUp, fmt.Sprintf("Partition %d can't be read yet, and the watermark waits: %v", ids[0], l.unknown[ids[0]])
 	}
 	var lag int64
+	var waiting string
 	idle := 0
 	for i := range partitions {
 		p := &partitions[i]
 		if p.Fault != "" {
 			return Faulted, fmt.Sprintf("Partition %d stands still: %s", p.Partition, p.Fault)
+		}
+		if p.Waiting != "" {
+			waiting = cmp.Or(waiting, fmt.Sprintf("Partition %d is %s", p.Partition, p.Waiting))
 		}
 		if end := l.ends[p.Partition]; end.High > end.Stable && p.Position >= end.Stable {
 			return Running, fmt.Sprintf("Partition %d waits for an open transaction, and the watermark with it", p.Partition)
@@ -66,6 +88,8 @@ func (l *loop) judge(partitions []PartitionStatus) (Phase, string) {
 		lag += p.Lag
 	}
 	switch {
+	case waiting != "":
+		return CatchingUp, waiting
 	case lag > lagged:
 		return CatchingUp, fmt.Sprintf("Catching up: %d records behind", lag)
 	case idle == len(partitions) && l.watermark == event.NoTime:

@@ -43,6 +43,7 @@ type PartitionStatus struct {
 	Idle      bool
 	HoldsBack bool   // W waits for this one
 	Fault     string // "": none
+	Waiting   string // for what the next records need, such as the schema registry; "" when they don't wait
 }
 
 // CommitStatus tells of the commits so far.

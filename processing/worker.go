@@ -20,6 +20,7 @@ import (
 type worker struct {
 	plan       *definition.Plan
 	topic      string
+	encoding   event.Encoding
 	decoder    *event.Decoder
 	shared     *shared
 	recycle    func(Fetched)
@@ -45,8 +46,9 @@ type shared struct {
 type message struct {
 	partition *partition
 	fetched   Fetched
-	last      bool    // the last part of a fetch answer: the memory of all of it can go
-	whole     Fetched // all of the answer
+	last      bool          // the last part of a fetch answer: the memory of all of it can go
+	whole     Fetched       // all of the answer
+	writers   event.Writers // the schemas that its records name
 	barrier   *barrier
 }
 
@@ -111,7 +113,7 @@ func newWorker(p *Pipeline, topic string, shared *shared, watermark event.Millis
 		return nil, fmt.Errorf("compile the decoder: %w", err)
 	}
 	w := &worker{
-		plan: p.plan, topic: topic, decoder: decoder, shared: shared, recycle: p.source.Recycle, flows: p.committer.flows,
+		plan: p.plan, topic: topic, encoding: p.options.Encoding, decoder: decoder, shared: shared, recycle: p.source.Recycle, flows: p.committer.flows,
 		in: make(chan message, 4), batches: make([]*sequence.Batch, len(p.plan.Sessions)),
 		partitions: make(map[event.PartitionID]*partition), watermark: watermark,
 		panes: window.NewFold(p.plan), input: window.NewInput(&p.plan.Events), out: harvest{newest: event.NoTime},
@@ -126,6 +128,7 @@ func (w *worker) run(ctx context.Context) error {
 			return nil
 		case m := <-w.in:
 			if m.barrier == nil {
+				w.decoder.Use(m.writers)
 				w.fold(m.partition, m.fetched)
 				w.stage(w.letters + w.panes.Bytes())
 				if m.last {

@@ -34,6 +34,7 @@ type partitionBody struct {
 	Idle      bool              `json:"idle"`
 	HoldsBack bool              `json:"holds_back"`
 	Fault     *string           `json:"fault"`
+	Waiting   *string           `json:"waiting"` // for what, when the next records can't be judged yet
 }
 
 type commitBody struct {
@@ -77,6 +78,9 @@ func (s *Server) pipeline(_ http.ResponseWriter, r *http.Request) (any, error) {
 		}
 		if p.Fault != "" {
 			b.Fault = &p.Fault
+		}
+		if p.Waiting != "" {
+			b.Waiting = &p.Waiting
 		}
 		body.Partitions[i] = b
 	}

@@ -45,8 +45,5 @@ func (s *Simulator) atAnotherTime(t event.Millis) []byte {
 	m := s.message
 	m.id = makeUUID(s.dice.Uint64(), s.dice.Uint64())
 	m.time = t
-	if s.options.Encoding == JSON {
-		return appendJSON(nil, &m)
-	}
-	return appendAvro(nil, &m)
+	return s.appendValue(nil, &m)
 }

@@ -13,8 +13,10 @@ type Encoding string
 
 // The encodings.
 const (
-	Avro Encoding = "avro" // raw binary, no framing
-	JSON Encoding = "json" // Avro field names, plain values
+	Avro             Encoding = "avro"               // raw binary, no framing
+	AvroSingleObject Encoding = "avro-single-object" // the same after the schema's fingerprint
+	AvroConfluent    Encoding = "avro-confluent"     // the same after the schema's number in a registry
+	JSON             Encoding = "json"               // Avro field names, plain values
 )
 
 // Options say what traffic to make. Rates of fates are fractions of the visitors' events.
@@ -26,6 +28,7 @@ type Options struct {
 	Duration   event.Millis // ends before the first record that arrives this long after Start, 0 is without end; default 0
 	Partitions int          // default 12
 	Encoding   Encoding     // default avro
+	SchemaID   int32        // the events schema's number in a registry, for avro-confluent; default 0
 
 	Disorder   float64 // arrive later than younger events, within OutOfOrderness; default 0.2
 	Late       float64 // arrive later than OutOfOrderness, one in four later than AllowedLateness too; default 0.005
@@ -64,8 +67,10 @@ func (o *Options) Validate() error {
 	if o.Partitions < 1 || o.Partitions > math.MaxInt32 {
 		fault("partitions: %d is not a positive 32-bit number", o.Partitions)
 	}
-	if o.Encoding != Avro && o.Encoding != JSON {
-		fault("encoding: %q is neither %q nor %q", o.Encoding, Avro, JSON)
+	switch o.Encoding {
+	case Avro, AvroSingleObject, AvroConfluent, JSON:
+	default:
+		fault("encoding: %q is none of %q, %q, %q and %q", o.Encoding, Avro, AvroSingleObject, AvroConfluent, JSON)
 	}
 	fates := []struct {
 		name string

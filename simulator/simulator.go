@@ -42,6 +42,7 @@ type Simulator struct {
 	view       view
 	conversion conversion
 	custom     [2]attribute
+	frame      []byte // what stands before each value
 	block      []byte // what is left of the memory that records are written into
 }
 
@@ -54,6 +55,10 @@ func New(o Options) (*Simulator, error) {
 		return nil, fmt.Errorf("simulator options: %w", err)
 	}
 	s := &Simulator{options: o, end: endOfTime, curve: newDayCurve(), site: newSite(), left: -1}
+	var err error
+	if s.frame, err = frameOf(&o); err != nil {
+		return nil, err
+	}
 	if o.Duration > 0 {
 		s.end = o.Start + o.Duration
 	}
@@ -164,11 +169,7 @@ func (s *Simulator) encode(r *event.Record) {
 	start := len(s.block)
 	s.block = append(s.block, s.message.session[:]...)
 	middle := len(s.block)
-	if s.options.Encoding == JSON {
-		s.block = appendJSON(s.block, &s.message)
-	} else {
-		s.block = appendAvro(s.block, &s.message)
-	}
+	s.block = s.appendValue(s.block, &s.message)
 	end := len(s.block)
 	r.Key, r.Value = s.block[start:middle:middle], s.block[middle:end:end]
 }

@@ -185,7 +185,7 @@ rate: NaN is not between 0.01 and 10,000,000 records per second
 count: -1 is negative
 duration: -1 ms is negative
 partitions: 0 is not a positive 32-bit number
-encoding: "xml" is neither "avro" nor "json"
+encoding: "xml" is none of "avro", "avro-single-object", "avro-confluent" and "json"
 duplicates: -1 is not a fraction between 0 and 1
 bad: 2 is not a fraction between 0 and 1
 disorder and late: together 1.4, which is more than all

@@ -31,8 +31,8 @@ var (
 
 // storeFormat is the version of everything this package writes: keyspaces, keys, and which values there are.
 //
-//	1  no alerts
-//	2  alerts: their keyspaces, and entries of the feed
+//	1  no alerts, no schemas of framed events
+//	2  their keyspaces, and alerts in the feed
 //
 // A store of an earlier format is one of this format in which something has not happened yet: Open raises it.
 const storeFormat = 2

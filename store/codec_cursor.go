@@ -89,6 +89,34 @@ func decodeStart(key, value []byte) (s processing.Start, err error) {
 	return s, d.end()
 }
 
+// appendSchema leaves out the Ref, which is the key.
+func appendSchema(dst []byte, s *processing.Schema) []byte {
+	dst = append(dst, formatV1)
+	dst = appendBytes(dst, s.Type)
+	dst = appendBytes(dst, s.Text)
+	dst = binary.AppendUvarint(dst, uint64(len(s.Starts)))
+	for _, start := range s.Starts {
+		dst = binary.AppendVarint(dst, int64(start.Partition))
+		dst = binary.AppendVarint(dst, int64(start.From))
+	}
+	return dst
+}
+
+func decodeSchema(key, value []byte) (s processing.Schema, err error) {
+	if s.Ref, err = parseSchemaKey(key); err != nil {
+		return s, err
+	}
+	d := decodeValue(value)
+	s.Type, s.Text = d.string(), d.string()
+	if n := d.count(2); n > 0 {
+		s.Starts = make([]processing.SchemaStart, n)
+	}
+	for i := range s.Starts {
+		s.Starts[i] = processing.SchemaStart{Partition: event.PartitionID(d.int32()), From: event.Offset(d.varint())}
+	}
+	return s, d.end()
+}
+
 // identity is what makes a store this store.
 type identity struct {
 	instance string

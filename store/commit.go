@@ -57,6 +57,7 @@ func (s *Store) stage(c *processing.Changes) (tail, error) {
 	next := tail{watermark: c.Watermark, newest: c.Newest, head: s.tail.head, feedBytes: s.tail.feedBytes, counters: c.Counters}
 	for _, stage := range []func() error{
 		func() error { return s.stagePositions(c) },
+		func() error { return s.stageSchemas(c.Schemas) },
 		func() error { return s.stagePanes(c.Panes) },
 		func() error { return s.stageSessions(c.Sessions) },
 		func() error { return s.stageResults(c.Results) },
@@ -93,6 +94,17 @@ func (s *Store) stagePositions(c *processing.Changes) error {
 	for i := range c.Definitions {
 		s.key = appendDefinitionKey(s.key[:0], c.Definitions[i].Hash)
 		s.value = appendStart(s.value[:0], &c.Definitions[i])
+		if err := s.batch.Set(s.key, s.value, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) stageSchemas(changed []processing.Schema) error {
+	for i := range changed {
+		s.key = appendSchemaKey(s.key[:0], changed[i].Ref)
+		s.value = appendSchema(s.value[:0], &changed[i])
 		if err := s.batch.Set(s.key, s.value, nil); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/tidemark/tidemark/processing"
 	"github.com/tidemark/tidemark/processing/definition"
 	"github.com/tidemark/tidemark/processing/event"
+	"github.com/tidemark/tidemark/schemas"
 )
 
 // space is the first byte of a key. The numbers are stored on disk.
@@ -24,6 +25,7 @@ const (
 	spaceFeedIndex  space = 9  // first sequence -> mask of types; only of feed blocks that hold more than results
 	spaceReader     space = 10 // name -> position in the feed
 	spaceDefinition space = 11 // hash -> Start
+	spaceSchema     space = 12 // framing, fingerprint or number -> Schema
 	spaceAlert      space = 13 // id -> Alert
 	spaceAlertIndex space = 14 // time it began to fire, id -> alertMark
 	spaceFiring     space = 15 // the same, of those that fire
@@ -46,6 +48,7 @@ var spaceNames = []struct {
 	{spaceFeedIndex, "feed_index"},
 	{spaceReader, "reader"},
 	{spaceDefinition, "definition"},
+	{spaceSchema, "schema"},
 	{spaceAlert, "alert"},
 	{spaceAlertIndex, "alert_index"},
 	{spaceFiring, "alert_firing"},
@@ -159,6 +162,17 @@ func readerKey(name string) []byte { return append([]byte{byte(spaceReader)}, na
 
 func appendDefinitionKey(dst []byte, h definition.Hash) []byte {
 	return append(append(dst, byte(spaceDefinition)), h[:]...)
+}
+
+func appendSchemaKey(dst []byte, r schemas.Ref) []byte {
+	return binary.BigEndian.AppendUint64(append(dst, byte(spaceSchema), byte(r.Framing)), r.ID)
+}
+
+func parseSchemaKey(key []byte) (schemas.Ref, error) {
+	if len(key) != 1+1+8 {
+		return schemas.Ref{}, fmt.Errorf("%w: key of a schema", errDamaged)
+	}
+	return schemas.Ref{Framing: schemas.Framing(key[1]), ID: binary.BigEndian.Uint64(key[2:])}, nil
 }
 
 // prefixEnd is the first key after all that begin with prefix; the first byte, a keyspace, is never 0xff.

@@ -7,7 +7,7 @@ import (
 	"github.com/tidemark/tidemark/processing/definition"
 )
 
-// Load reads the state as of the last commit: all cursors, floors, starts, firing alerts and watches, and of panes,
+// Load reads the state as of the last commit: all cursors, floors, starts, schemas, firing alerts and watches, and of panes,
 // sessions and results those that the plan has. Results are those of windows that can still change: End - 1 + Lateness > W.
 func (s *Store) Load(plan *definition.Plan) (*processing.State, error) {
 	v, err := s.View()
@@ -36,6 +36,9 @@ func (v *View) load(plan *definition.Plan) (*processing.State, error) {
 		return nil, err
 	}
 	if state.Definitions, err = v.Starts(); err != nil {
+		return nil, err
+	}
+	if state.Schemas, err = v.Schemas(); err != nil {
 		return nil, err
 	}
 	if err := v.loadAlerts(state); err != nil {
@@ -99,6 +102,20 @@ func (v *View) Starts() (starts []processing.Start, err error) {
 		return nil, fmt.Errorf("read starts of definitions: %w", err)
 	}
 	return starts, nil
+}
+
+// Schemas returns the schemas that framed events were written with.
+func (v *View) Schemas() (list []processing.Schema, err error) {
+	lower, upper := spaceSchema.bounds()
+	err = v.scan(lower, upper, func(key, value []byte) error {
+		s, err := decodeSchema(key, value)
+		list = append(list, s)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read schemas: %w", err)
+	}
+	return list, nil
 }
 
 func (v *View) loadPanes(state *processing.State, grouping definition.Hash) error {

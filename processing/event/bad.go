@@ -12,6 +12,7 @@ type Reason string
 const (
 	Undecodable          Reason = "undecodable"           // not an event of the schema
 	UnknownSchema        Reason = "unknown_schema"        // framed with a schema that nobody knows
+	IncompatibleSchema   Reason = "incompatible_schema"   // written with a schema that can't be read as the events schema
 	FutureTimestamp      Reason = "future_timestamp"      // event time too far ahead of the record's Kafka timestamp
 	ImplausibleTimestamp Reason = "implausible_timestamp" // event time too early, or no Kafka timestamp to judge it by
 )

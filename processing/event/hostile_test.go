@@ -105,17 +105,23 @@ func TestAvroVerdicts(t *testing.T) {
 
 func TestBadRecordIsAnError(t *testing.T) {
 	d := newDecoder(t, smallSchema, event.Auto, event.Path{"ts"})
-	tests := []struct{ name, value, want string }{
-		{"empty", "", "the value is empty"},
-		{"Confluent framing", "\x00\x00\x00\x00\x01\x02", "the value starts with 00: Confluent framing, which is not read"},
-		{"single object", "\xc3\x01\x02", "the value starts with C3 01: Avro's single-object encoding, which is not read"},
-		{"JSON", "{", "at byte 1: wanted a key, found the end"},
-		{"Avro", "\x02\xc3", "s, at byte 1: the record ends inside of it"},
+	tests := []struct {
+		name, value string
+		reason      event.Reason
+		want        string
+	}{
+		{"empty", "", event.Undecodable, "the value is empty"},
+		{"Confluent framing", "\x00\x00\x00\x00\x01\x02", event.UnknownSchema, "schema id 1 is not known"},
+		{"single object", "\xc3\x01\x01\x02\x03\x04\x05\x06\x07\x08", event.UnknownSchema, "the schema of fingerprint 0102030405060708 is not known"},
+		{"cut Confluent framing", "\x00\x00\x00", event.Undecodable, "the value is not in Confluent framing: it does not start with 00 and a schema id"},
+		{"cut single object", "\xc3\x01\x02", event.Undecodable, "the value is not in single-object encoding: it does not start with C3 01 and a fingerprint"},
+		{"JSON", "{", event.Undecodable, "at byte 1: wanted a key, found the end"},
+		{"Avro", "\x02\xc3", event.Undecodable, "s, at byte 1: the record ends inside of it"},
 	}
 	for _, tt := range tests {
 		err := d.Decode(make([]event.Value, 1), []byte(tt.value))
 		var bad *event.BadRecord
-		if !errors.As(err, &bad) || bad.Reason != event.Undecodable || bad.Detail != tt.want {
+		if !errors.As(err, &bad) || bad.Reason != tt.reason || bad.Detail != tt.want {
 			t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
 		}
 	}

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -28,9 +29,22 @@ type machine struct {
 
 // fault is what is wrong with a value, and where.
 type fault struct {
-	path string
-	at   int
-	what string
+	path   string
+	at     int
+	what   string
+	reason Reason // "": Undecodable
+}
+
+// bad is the fault of a whole value.
+func (f *fault) bad() *BadRecord {
+	where := ""
+	if f.path != "" {
+		where = f.path + ", "
+	}
+	return &BadRecord{
+		Reason: cmp.Or(f.reason, Undecodable),
+		Detail: fmt.Sprintf("%sat byte %d: %s", where, f.at, f.what),
+	}
 }
 
 // stop notes what is wrong at an instruction.
@@ -163,6 +177,10 @@ func (m *machine) step(r *routine, pc, pos, depth int) (int, int) {
 		}
 	case call, runArray, skipEmptyArray, runMap:
 		next = m.nested(r, pc, pos, depth)
+	case readKnownEnum, skipKnownEnum, widen, scaleTime, assign, fail:
+		if next = m.resolve(r, pc, pos); next > pos {
+			m.note(pos, next)
+		}
 	case skipText, skipNullableText, readText, readNullableText:
 		next = m.texts(in, pos)
 	case skipFixed, skipBoolean, skipInt, skipLong, skipBytes, skipEnum:

@@ -14,6 +14,8 @@ type program struct {
 	nulls    [][]int
 	unions   [][]int32 // jump distances, by branch
 	maps     []mapEntries
+	assigned [][]assignment
+	failures []string // what is wrong with a value that gets to such an instruction
 }
 
 // routine is a straight piece of code. Others call it once an array's item, a map's value or a recursive record.
@@ -67,6 +69,12 @@ const (
 	skipEmptyArray                 // an array of items without bytes
 	runMap                         // with maps[arg]
 	call                           // routines[arg]
+	readKnownEnum                  // with symbols[arg], some of which are null: those have no meaning for the reader
+	skipKnownEnum                  // the same
+	widen                          // slot `to` from a whole number to a float of `arg` bits
+	scaleTime                      // slot `to` by the divisor `arg`
+	assign                         // assigned[arg]
+	fail                           // with failures[arg]
 )
 
 // inlineLimit is how many instructions an unwanted record may have to be written out where it stands.
@@ -80,10 +88,17 @@ type compiler struct {
 	records map[*avroType]int // routines of unwanted records
 	inline  map[*avroType]bool
 	items   map[*avroType]int // routines of unwanted items
+	resolution
+}
+
+func newCompiler() *compiler {
+	return &compiler{
+		records: map[*avroType]int{}, inline: map[*avroType]bool{}, items: map[*avroType]int{}, resolution: newResolution(),
+	}
 }
 
 func compile(t *avroType, p *projection) *program {
-	c := &compiler{records: map[*avroType]int{}, inline: map[*avroType]bool{}, items: map[*avroType]int{}}
+	c := newCompiler()
 	c.newRoutine(func() { c.read(t, p, "") })
 	return &c.program
 }
@@ -106,6 +121,7 @@ func (c *compiler) emit(path string, in instruction) int {
 	}
 	c.code = append(c.code, in)
 	c.paths = append(c.paths, path)
+	c.emitted++
 	return len(c.code) - 1
 }
 
@@ -203,8 +219,13 @@ func (c *compiler) readScalar(t *avroType, p *projection, path string) {
 		in.op, in.arg = readFixed, int32(t.size)
 	}
 	c.emit(path, in)
-	for _, slot := range p.slots[1:] {
-		c.emit(path, instruction{op: copySlot, to: int32(slot), arg: int32(p.slots[0])})
+	c.copies(p.slots, path)
+}
+
+// copies puts what is in the first slot into the others.
+func (c *compiler) copies(slots []int, path string) {
+	for _, slot := range slots[1:] {
+		c.emit(path, instruction{op: copySlot, to: int32(slot), arg: int32(slots[0])})
 	}
 }
 

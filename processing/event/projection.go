@@ -11,6 +11,7 @@ import (
 type projection struct {
 	all     []int         // every slot at or under this one
 	slots   []int         // of a scalar: where it goes
+	isTime  bool          // of a scalar: it is the event time
 	divisor int64         // of a scalar: > 1 where it is an event time finer than milliseconds
 	fields  []*projection // of a record, by field
 	entries []entry       // of a map
@@ -119,6 +120,7 @@ func newProjection(t *avroType, wishes []wish, timeSlot int) *projection {
 	default:
 		p.slots = entered(wishes)
 		if slices.Contains(p.slots, timeSlot) {
+			p.isTime = true
 			p.divisor = timeDivisors[t.logical]
 		}
 	}

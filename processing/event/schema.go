@@ -19,12 +19,15 @@ type avroType struct {
 	items    *avroType   // of arrays; the values of maps
 	branches []*avroType // of unions
 	symbols  []Value     // of enums
+	unknown  int         // of enums: the symbol that stands for those of a writer that are not among them, or -1
 	size     int         // of fixed
+	aliases  []string    // of named types: full names, or plain ones for any namespace
 	empty    bool        // encodes to no bytes at all: null, and records of nothing else
 }
 
 type avroField struct {
 	name        string
+	aliases     []string
 	typ         *avroType
 	fallback    any // the default, in the types of avro.SchemaField.Default
 	hasFallback bool
@@ -144,9 +147,12 @@ func (b *schemaBuilder) build(n *avro.SchemaNode, namespace string) (*avroType, 
 	} else {
 		t.name = kind.String()
 	}
-	t.kind, t.logical, t.size = kind, n.LogicalType, n.Size
-	for _, s := range n.Symbols {
+	t.kind, t.logical, t.size, t.aliases, t.unknown = kind, n.LogicalType, n.Size, n.Aliases, -1
+	for i, s := range n.Symbols {
 		t.symbols = append(t.symbols, SymbolValue([]byte(s)))
+		if n.HasEnumDefault && s == n.EnumDefault {
+			t.unknown = i
+		}
 	}
 	for i := range n.Branches {
 		branch, err := b.build(&n.Branches[i], namespace)
@@ -182,7 +188,7 @@ func (b *schemaBuilder) buildFields(t *avroType, n *avro.SchemaNode, namespace s
 			typ = &lifted
 		}
 		t.index[f.Name] = i
-		t.fields = append(t.fields, avroField{f.Name, typ, f.Default, f.HasDefault})
+		t.fields = append(t.fields, avroField{f.Name, f.Aliases, typ, f.Default, f.HasDefault})
 	}
 	return nil
 }

@@ -14,9 +14,9 @@ const maxGaps = 16
 // noBadText is machine.badText while none is known.
 const noBadText = -1
 
-// begin takes a value to read.
-func (m *machine) begin(row []Value, value []byte) {
-	m.row, m.buf = row, value
+// begin takes a value to read, and the program for it.
+func (m *machine) begin(p *program, row []Value, value []byte) {
+	m.program, m.row, m.buf = p, row, value
 	m.checked, m.noted, m.badText = 0, 0, noBadText
 }
 
@@ -85,7 +85,7 @@ func isASCII(b []byte) bool {
 
 // whereText names the string around a byte, by reading the value only up to there: then that string does not end.
 func (m *machine) whereText(at int) (path string, start int) {
-	m.begin(m.row, m.buf[:at])
+	m.begin(m.program, m.row, m.buf[:at])
 	m.run(m.routines[0], 0, 0)
 	return m.fault.path, m.fault.at
 }

@@ -26,10 +26,10 @@ func newValueEncoder(encoding Encoding, schema string) (valueEncoder, error) {
 
 // encode writes one of our own structs, whose maps are sortedMaps.
 func (e *valueEncoder) encode(v any) ([]byte, error) {
-	if e.encoding == Avro {
-		return e.schema.AppendEncode(nil, v)
+	if e.encoding == JSON {
+		return appendJSON(v)
 	}
-	return appendJSON(v)
+	return e.schema.AppendEncode(nil, v)
 }
 
 // orderMaps turns each map of a schema into an array of pairs. In Avro's binary encoding both have the same bytes, but of

@@ -20,8 +20,9 @@ type Encoding string
 
 // The encodings.
 const (
-	Avro Encoding = "avro" // raw binary Avro: no schema, no framing
-	JSON Encoding = "json" // the same fields in plain JSON, NaN as null
+	Avro          Encoding = "avro"           // raw binary Avro: no schema, no framing
+	AvroConfluent Encoding = "avro-confluent" // the same after the number that a schema registry gave the schema
+	JSON          Encoding = "json"           // the same fields in plain JSON, NaN as null
 )
 
 // processedMetric is one value of the metrics topic, field by field as in schemas/metrics.avsc.

@@ -13,6 +13,7 @@ import (
 	"github.com/tidemark/tidemark/processing"
 	"github.com/tidemark/tidemark/processing/definition"
 	"github.com/tidemark/tidemark/processing/window"
+	"github.com/tidemark/tidemark/schemas"
 )
 
 // PublisherReader is the publisher's name among the readers of the feed.
@@ -38,7 +39,8 @@ type PublisherOptions struct {
 	AlertsTopic     string
 	DeadLetterTopic string
 	Encoding        Encoding
-	Epoch           string // of the feed's sequence
+	Registrar       Registrar // of the schemas, for AvroConfluent
+	Epoch           string    // of the feed's sequence
 	Plan            *definition.Plan
 	Feed            Feed
 }
@@ -49,8 +51,11 @@ func (o *PublisherOptions) Validate() error {
 	if o.MetricsTopic == "" || o.AlertsTopic == "" || o.DeadLetterTopic == "" {
 		faults = append(faults, errors.New("topics: missing"))
 	}
-	if o.Encoding != Avro && o.Encoding != JSON {
-		faults = append(faults, fmt.Errorf("encoding: %q is neither %q nor %q", o.Encoding, Avro, JSON))
+	switch {
+	case o.Encoding != Avro && o.Encoding != AvroConfluent && o.Encoding != JSON:
+		faults = append(faults, fmt.Errorf("encoding: %q is none of %q, %q and %q", o.Encoding, Avro, AvroConfluent, JSON))
+	case o.Encoding == AvroConfluent && o.Registrar == nil:
+		faults = append(faults, fmt.Errorf("encoding: %q needs a schema registry", o.Encoding))
 	}
 	if o.Plan == nil || o.Feed == nil {
 		faults = append(faults, errors.New("plan and feed: missing"))
@@ -65,13 +70,14 @@ func (o *PublisherOptions) Validate() error {
 // So each entry arrives at least once: after a crash the page that was under way goes out again, with the same ids and
 // sequences in its headers. Records of one key go to one partition, in the order of the feed.
 //
-// While brokers are away it keeps trying, and the feed waits for it. The one thing that is given up is a record that is
+// While brokers are away, or the schema registry that has to give the schemas their numbers, it keeps trying, and the feed waits for it. The one thing that is given up is a record that is
 // larger than the brokers take: it could never leave, and nothing after it.
 type Publisher struct {
 	opts    PublisherOptions
 	client  *kgo.Client
 	metrics *metricEncoder
 	alerts  *alertEncoder
+	frames  frames
 	log     *slog.Logger
 	news    chan struct{} // holds a token when the feed may have grown since it was last read
 }
@@ -103,8 +109,14 @@ func NewPublisher(opts PublisherOptions) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
+	frames := frames{log: opts.Cluster.Logger}
+	if opts.Encoding == AvroConfluent {
+		frames.registrar = opts.Registrar
+	}
+	frames.add(opts.MetricsTopic, schemas.Metrics)
+	frames.add(opts.AlertsTopic, schemas.Alerts)
 	return &Publisher{
-		opts: opts, client: client, metrics: metrics, alerts: alerts, log: opts.Cluster.Logger,
+		opts: opts, client: client, metrics: metrics, alerts: alerts, frames: frames, log: opts.Cluster.Logger,
 		news: make(chan struct{}, 1),
 	}, nil
 }
@@ -152,6 +164,9 @@ func (p *Publisher) Run(ctx context.Context) error {
 
 // publish sends entries until all of them are acknowledged, and reports false if ctx ended first.
 func (p *Publisher) publish(ctx context.Context, entries []processing.Entry) bool {
+	if !p.frames.register(ctx) {
+		return false
+	}
 	records := p.records(entries)
 	for try := 1; ; try++ {
 		err := p.send(ctx, records)
@@ -195,6 +210,9 @@ func (p *Publisher) records(entries []processing.Entry) []*kgo.Record {
 		case processing.DeadLetterEntry:
 			records = append(records, p.deadLetter(e.Seq, e.DeadLetter))
 		}
+	}
+	for _, r := range records {
+		r.Value = p.frames.frame(r.Topic, r.Value)
 	}
 	return records
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/session"
 	"github.com/tidemark/tidemark/processing/window"
+	"github.com/tidemark/tidemark/schemas"
 )
 
 // Store keeps state in maps. It checks of every commit what a disk would not: that the feed goes on where it ended, that
@@ -30,6 +31,7 @@ type Store struct {
 	entries     []processing.Entry
 	counters    processing.Counters
 	definitions map[definition.Hash]processing.Start
+	schemas     map[schemas.Ref]processing.Schema
 	commits     int
 	fail        error
 }
@@ -53,8 +55,8 @@ func NewStore() *Store {
 		cursors: make(map[event.PartitionID]processing.Cursor), floors: make(map[event.Coordinate]processing.Floor),
 		panes: make(map[processing.PaneKey][]byte), history: make(map[processing.PaneKey][]byte),
 		sessions: make(map[shard][]byte), results: make(map[resultKey]processing.ResultBlock),
-		definitions: make(map[definition.Hash]processing.Start),
-		alerts:      newAlerts(),
+		definitions: make(map[definition.Hash]processing.Start), schemas: make(map[schemas.Ref]processing.Schema),
+		alerts: newAlerts(),
 	}
 }
 
@@ -117,8 +119,8 @@ func (s *Store) Load(plan *definition.Plan) (*processing.State, error) {
 		Floors: slices.SortedFunc(maps.Values(s.floors), func(a, b processing.Floor) int {
 			return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
 		}),
-		Definitions: slices.Collect(maps.Values(s.definitions)),
-		Alerts:      s.alerts.firing(), Watches: s.alerts.watching(),
+		Definitions: slices.Collect(maps.Values(s.definitions)), Schemas: slices.Collect(maps.Values(s.schemas)),
+		Alerts: s.alerts.firing(), Watches: s.alerts.watching(),
 	}
 	for key, block := range s.panes {
 		state.Panes = append(state.Panes, processing.PaneBlock{PaneKey: key, Block: slices.Clone(block)})
@@ -157,6 +159,9 @@ func (s *Store) Commit(c *processing.Changes) error {
 	}
 	for _, d := range c.Definitions {
 		s.definitions[d.Hash] = d
+	}
+	for _, written := range c.Schemas {
+		s.schemas[written.Ref] = written
 	}
 	for _, e := range c.Feed {
 		s.entries = append(s.entries, keep(e))
