@@ -16,6 +16,7 @@ import (
 	"github.com/tidemark/tidemark/processing/definition"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/window"
+	"github.com/tidemark/tidemark/schemas"
 )
 
 var (
@@ -61,6 +62,17 @@ var genResult = rapid.Custom(func(t *rapid.T) window.Result {
 		Kind:  window.Kind(rapid.IntRange(1, 4).Draw(t, "kind")), Revision: rapid.IntRange(0, math.MaxInt32).Draw(t, "revision"),
 		Value: genNumber.Draw(t, "value"), Aggregates: genList(genNumber, 3).Draw(t, "aggregates"),
 		Count: rapid.Int64().Draw(t, "count"), Truncated: rapid.Bool().Draw(t, "truncated"), Seq: rapid.Uint64().Draw(t, "seq"),
+	}
+})
+
+var genSchema = rapid.Custom(func(t *rapid.T) processing.Schema {
+	start := rapid.Custom(func(t *rapid.T) processing.SchemaStart {
+		return processing.SchemaStart{Partition: genPart.Draw(t, "partition"), From: genOffset.Draw(t, "from")}
+	})
+	return processing.Schema{
+		Ref:              schemas.Ref{Framing: schemas.Framing(rapid.Byte().Draw(t, "framing")), ID: rapid.Uint64().Draw(t, "id")},
+		RegisteredSchema: processing.RegisteredSchema{Type: rapid.String().Draw(t, "type"), Text: rapid.String().Draw(t, "text")},
+		Starts:           genList(start, 4).Draw(t, "starts"),
 	}
 })
 
@@ -135,6 +147,11 @@ func TestCodecsRoundTrip(t *testing.T) {
 		gotStart, err := decodeStart(appendDefinitionKey(nil, s.Hash), appendStart(nil, &s))
 		noFault(t, err)
 		noDiff(t, gotStart, s)
+
+		schema := genSchema.Draw(t, "schema")
+		gotSchema, err := decodeSchema(appendSchemaKey(nil, schema.Ref), appendSchema(nil, &schema))
+		noFault(t, err)
+		noDiff(t, gotSchema, schema)
 
 		last := tail{watermark: genMillis.Draw(t, "w"), newest: genMillis.Draw(t, "newest"), head: rapid.Uint64().Draw(t, "head"), feedBytes: rapid.Uint64().Draw(t, "bytes"),
 			counters: processing.Counters{Consumed: 8, Applied: -7, Filtered: 6, Late: 5, DeadLetters: 4, Duplicates: 3, LatePartly: 2, BadValues: 1}}
@@ -273,9 +290,12 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add(byte(3), results)
 	f.Add(byte(4), appendTail(nil, &tail{}))
+	f.Add(byte(5), appendSchema(nil, &processing.Schema{
+		RegisteredSchema: processing.RegisteredSchema{Type: "AVRO", Text: `"string"`}, Starts: []processing.SchemaStart{{Partition: 3, From: 17}},
+	}))
 	f.Fuzz(func(t *testing.T, which byte, value []byte) {
 		// Whatever is accepted must come back the same once encoded again.
-		switch which % 5 {
+		switch which % 6 {
 		case 0:
 			if s, err := decodeStart(appendDefinitionKey(nil, definition.Hash{}), value); err == nil {
 				again, err := decodeStart(appendDefinitionKey(nil, definition.Hash{}), appendStart(nil, &s))
@@ -293,6 +313,13 @@ func FuzzDecode(f *testing.F) {
 			}
 		case 3:
 			fuzzResults(t, value)
+		case 5:
+			key := appendSchemaKey(nil, schemas.Registered(7))
+			if s, err := decodeSchema(key, value); err == nil {
+				again, err := decodeSchema(key, appendSchema(nil, &s))
+				noFault(t, err)
+				noDiff(t, again, s)
+			}
 		case 4:
 			if last, err := decodeTail(value); err == nil {
 				again, err := decodeTail(appendTail(nil, &last))

@@ -12,6 +12,7 @@ import (
 	"github.com/tidemark/tidemark/processing/definition"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/window"
+	"github.com/tidemark/tidemark/schemas"
 )
 
 // testPlan has two groupings, one session kind and one metric whose results all stay open.
@@ -32,6 +33,7 @@ type model struct {
 	sessions map[int]string
 	results  map[event.Millis]processing.ResultBlock
 	starts   map[definition.Hash]processing.Start
+	schemas  map[uint64]processing.Schema
 	alerts   map[string]alert.Alert
 	watches  map[string]processing.Watch
 	feed     []processing.Entry
@@ -42,7 +44,7 @@ func newModel() *model {
 		last:    processing.Changes{Watermark: event.NoTime},
 		cursors: map[event.PartitionID]processing.Cursor{}, floors: map[string]processing.Floor{},
 		panes: map[processing.PaneKey]string{}, history: map[processing.PaneKey]string{}, sessions: map[int]string{},
-		results: map[event.Millis]processing.ResultBlock{}, starts: map[definition.Hash]processing.Start{},
+		results: map[event.Millis]processing.ResultBlock{}, starts: map[definition.Hash]processing.Start{}, schemas: map[uint64]processing.Schema{},
 		alerts: map[string]alert.Alert{}, watches: map[string]processing.Watch{},
 	}
 }
@@ -85,6 +87,9 @@ func (m *model) apply(c *processing.Changes) {
 	for _, s := range c.Definitions {
 		m.starts[s.Hash] = s
 	}
+	for _, s := range c.Schemas {
+		m.schemas[s.Ref.ID] = s
+	}
 	for _, a := range c.Alerts {
 		m.alerts[a.ID] = a
 	}
@@ -109,7 +114,7 @@ func sorted[K cmp.Ordered, V any](m map[K]V) (values []V) {
 func (m *model) state() *processing.State {
 	s := &processing.State{
 		Watermark: m.last.Watermark, Head: m.head, Counters: m.last.Counters,
-		Cursors: sorted(m.cursors), Floors: sorted(m.floors), Results: sorted(m.results),
+		Cursors: sorted(m.cursors), Floors: sorted(m.floors), Results: sorted(m.results), Schemas: sorted(m.schemas),
 		Watches: sorted(m.watches),
 	}
 	for _, a := range sorted(m.alerts) {
@@ -144,6 +149,10 @@ func (m *model) randomChanges(rng *rand.Rand) *processing.Changes {
 	if rng.IntN(5) == 0 {
 		c.Floors = []processing.Floor{{Topic: "events", Partition: event.PartitionID(rng.IntN(4)), Offset: event.Offset(n), Floor: c.Watermark}}
 		c.Definitions = []processing.Start{{Hash: definition.Hash{byte(n)}, Name: "d", From: c.Watermark}}
+		c.Schemas = []processing.Schema{{
+			Ref: schemas.Registered(int32(n % 3)), RegisteredSchema: processing.RegisteredSchema{Type: "AVRO", Text: string(randomBlock(rng))},
+			Starts: []processing.SchemaStart{{Partition: event.PartitionID(rng.IntN(4)), From: event.Offset(n)}},
+		}}
 	}
 	for range rng.IntN(4) {
 		k := processing.PaneKey{Grouping: testPlan.Groupings[rng.IntN(2)].Hash, Start: event.Millis(n/8*8000 + rng.Int64N(3)*1000), Late: rng.IntN(4) == 0}

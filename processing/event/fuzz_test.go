@@ -1,8 +1,10 @@
 package event_test
 
 import (
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/twmb/avro"
 )
@@ -44,5 +46,47 @@ func FuzzDecodeJSON(f *testing.F) {
 	d := newDecoder(f, eventSchema, event.JSON, paths...)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		checkJSON(t, n, d, paths, text)
+	})
+}
+
+// FuzzResolve gives a writer's schema and a value of it to a reader of events. Whatever they are, nothing panics, and what
+// both twmb/avro and we take is the same.
+func FuzzResolve(f *testing.F) {
+	good := mustEncode(f, eventSchema, pageView)
+	f.Add(eventSchema, good)
+	f.Add(`{"type":"record","name":"AnalyticsEvent","fields":[{"name":"timestamp","type":["int","null"]},{"name":"eventType",
+		"type":{"type":"enum","name":"EventType","symbols":["A","PAGE_VIEW"]}}]}`, []byte("\x00\x02\x02"))
+	f.Add(`{"type":"record","name":"AnalyticsEvent","fields":[{"name":"next","type":["null","AnalyticsEvent"]},
+		{"name":"all","type":{"type":"array","items":"AnalyticsEvent"}}]}`, []byte{0, 0})
+	n := parseNode(f, eventSchema)
+	paths := timeFirst(n.paths(nil, 3))
+	r, err := event.NewReader(eventSchema, paths, 0)
+	if err != nil {
+		f.Fatal(err)
+	}
+	d := newDecoder(f, eventSchema, event.AvroConfluent, paths...)
+	reader := avro.MustParse(eventSchema)
+	f.Fuzz(func(t *testing.T, schema string, value []byte) {
+		w, err := r.Writer(schema)
+		if err != nil {
+			return
+		}
+		d.Use(event.Writers{testRef: w})
+		row := dirtyRow(len(paths))
+		err = d.Decode(row, framedValue(value))
+		writer, parseErr := avro.Parse(schema)
+		if err != nil || parseErr != nil || strings.Contains(schema, "logicalType") {
+			return // their times are rescaled here, and not there
+		}
+		resolved, theirs := avro.Resolve(writer, reader)
+		if theirs != nil {
+			return // it refuses schemas that can't be read in part
+		}
+		var decoded any
+		if rest, err := resolved.Decode(value, &decoded); err == nil && len(rest) == 0 {
+			if diff := cmp.Diff(expected(n, decoded, paths), rowText(row)); diff != "" {
+				t.Fatalf("%s\n%x\n(-twmb +ours):\n%s", schema, value, diff)
+			}
+		}
 	})
 }

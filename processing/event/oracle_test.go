@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,11 +21,14 @@ type node struct {
 	items    *node
 	branches []*node
 	symbols  []string
+	unknown  string // the enum's default symbol, or ""
 	size     int
+	aliases  []string
 }
 
 type nodeField struct {
 	name        string
+	aliases     []string
 	typ         *node
 	fallback    any
 	hasFallback bool
@@ -71,13 +75,15 @@ func newNode(tree any, namespace string, named map[string]*node) *node {
 	for _, s := range anySlice(m["symbols"]) {
 		n.symbols = append(n.symbols, s.(string))
 	}
+	n.unknown, _ = m["default"].(string)
+	n.aliases = stringSlice(m["aliases"])
 	if size, ok := m["size"].(float64); ok {
 		n.size = int(size)
 	}
 	for _, f := range anySlice(m["fields"]) {
 		field := f.(map[string]any)
 		fallback, ok := field["default"]
-		n.fields = append(n.fields, nodeField{field["name"].(string), newNode(field["type"], namespace, named), fallback, ok})
+		n.fields = append(n.fields, nodeField{field["name"].(string), stringSlice(field["aliases"]), newNode(field["type"], namespace, named), fallback, ok})
 	}
 	for _, key := range []string{"items", "values"} {
 		if items, ok := m[key]; ok {
@@ -90,6 +96,25 @@ func newNode(tree any, namespace string, named map[string]*node) *node {
 func anySlice(v any) []any {
 	s, _ := v.([]any)
 	return s
+}
+
+func stringSlice(v any) (texts []string) {
+	for _, s := range anySlice(v) {
+		texts = append(texts, s.(string))
+	}
+	return texts
+}
+
+// forward reports whether a name stands before what it names: the oracle can't read that.
+func (n *node) forward(seen map[*node]bool) bool {
+	if seen[n] {
+		return false
+	}
+	seen[n] = true
+	known := []string{"null", "boolean", "int", "long", "float", "double", "bytes", "string", "enum", "fixed", "record", "array", "map", "union"}
+	return !slices.Contains(known, n.kind) || n.items != nil && n.items.forward(seen) ||
+		slices.ContainsFunc(n.branches, func(b *node) bool { return b.forward(seen) }) ||
+		slices.ContainsFunc(n.fields, func(f nodeField) bool { return f.typ.forward(seen) })
 }
 
 func (n *node) scalar() bool {
