@@ -163,7 +163,8 @@ func TestOpenRows(t *testing.T) {
 // Options that make no sense are all named at once.
 func TestOptions(t *testing.T) {
 	o := processing.Options{Workers: -1, MinCommit: time.Second, MaxCommit: time.Millisecond}
-	const want = "workers: -1 is negative\ncommit interval: want 0 < 1s <= 1ms\nlook interval: 0s is not positive"
+	const want = "workers: -1 is negative\ncommit interval: want 0 < 1s <= 1ms\nlook interval: 0s is not positive" +
+		"\nregistry: 0 tries, 0s between them and 0s of memory are not all positive"
 	if err := o.Validate(); err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}

@@ -62,13 +62,10 @@ func newInquiry(o *Options, reader *event.Reader) *inquiry {
 	}
 }
 
-// ask puts a question, unless it is open already.
+// ask puts a question that is not open already.
 func (q *inquiry) ask(ref schemas.Ref, tries int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.open[ref] != nil {
-		return
-	}
 	q.open[ref] = &question{ref: ref, tries: tries}
 	select {
 	case q.fresh <- struct{}{}:

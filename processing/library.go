@@ -26,6 +26,7 @@ type library struct {
 	refused  map[schemas.Ref]time.Time // until then
 	noticed  map[schemas.Ref]bool      // those whose Schema the next commit has to write
 	inquiry  *inquiry                  // nil without a registry
+	asked    map[schemas.Ref]bool      // questions that it has not answered yet
 	memory   time.Duration             // how long a refusal is believed
 }
 
@@ -45,7 +46,7 @@ type use struct {
 func newLibrary(o *Options, reader *event.Reader, state *State) (*library, error) {
 	l := &library{
 		encoding: o.Encoding, memory: o.RegistryMemory, volumes: make(map[schemas.Ref]*volume),
-		refused: make(map[schemas.Ref]time.Time), noticed: make(map[schemas.Ref]bool),
+		refused: make(map[schemas.Ref]time.Time), noticed: make(map[schemas.Ref]bool), asked: make(map[schemas.Ref]bool),
 	}
 	for _, s := range state.Schemas {
 		v := newVolume(s, reader)
@@ -93,6 +94,7 @@ const manyRefused = 10_000
 // learn takes an answer of the registry.
 func (l *library) learn(a answer) {
 	now := time.Now()
+	delete(l.asked, a.ref)
 	if a.writer == nil {
 		if len(l.refused) > manyRefused {
 			maps.DeleteFunc(l.refused, func(_ schemas.Ref, until time.Time) bool { return until.Before(now) })
@@ -122,7 +124,10 @@ func (l *library) lacking(p *partition, uses []use, first event.Offset) (lacking
 		if refused {
 			tries = 1 // it was refused before: a registration would have arrived by now
 		}
-		l.inquiry.ask(u.ref, tries)
+		if !l.asked[u.ref] {
+			l.asked[u.ref] = true
+			l.inquiry.ask(u.ref, tries)
+		}
 		lacking = append(lacking, u.ref)
 	}
 	return lacking

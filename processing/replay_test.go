@@ -15,6 +15,7 @@ import (
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/memory"
 	"github.com/tidemark/tidemark/processing/window"
+	"github.com/tidemark/tidemark/schemas"
 )
 
 // outcome is everything that must not depend on how a log was read.
@@ -52,7 +53,7 @@ func TestStateIsAFunctionOfTheLog(t *testing.T) {
 			for _, list := range traffic {
 				log.Append(list...)
 			}
-			r := start(t, log, store, replayMetrics, func(o *processing.Options) { o.Workers, o.MinCommit = 1, 200*time.Millisecond })
+			r := start(t, log, store, replayMetrics, allEncodings, func(o *processing.Options) { o.Workers, o.MinCommit = 1, 200*time.Millisecond })
 			pass(untilSettled)
 			r.end()
 			want = r.outcome()
@@ -67,6 +68,25 @@ func TestStateIsAFunctionOfTheLog(t *testing.T) {
 			rt.Errorf("read otherwise, it is something else (-in one go +in steps):\n%s", diff)
 		}
 	})
+}
+
+// replayRefs are the schemas that records are written with: 7 is in the registry, 8 is JSON Schema, 9 is unknown.
+var replayRefs = []schemas.Ref{{}, {}, {}, schemas.Registered(7), schemas.Registered(7), schemas.Registered(8), schemas.Registered(9), newerRef}
+
+var newerRef = func() schemas.Ref {
+	fingerprint, err := schemas.Fingerprint(newerSchema)
+	if err != nil {
+		panic(err)
+	}
+	return schemas.Fingerprinted(fingerprint)
+}()
+
+// allEncodings has events of all encodings read.
+func allEncodings(o *processing.Options) {
+	reg := newRegistry(map[int32]string{7: newerSchema, 8: "{}"})
+	reg.types[8] = "JSON"
+	o.Encoding, o.Registry, o.WriterSchemas = event.Auto, reg, []string{newerSchema}
+	o.RegistryTries, o.RegistryPause = 2, 300*time.Millisecond
 }
 
 // untilSettled is as long as it takes until the log has been idle and quiet, and every window and session has closed.
@@ -85,11 +105,16 @@ func randomTraffic(t *rapid.T) [][]event.Record {
 			}
 			at += rapid.IntRange(0, 4).Draw(t, "passes")
 			back := max(0, rapid.IntRange(-10, 25).Draw(t, "back"))
-			fields := []string{"url=" + rapid.SampledFrom([]string{"/a", "/b", "/c", "(none)"}).Draw(t, "url")}
-			if user := rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "user"); user != "" {
+			url := rapid.SampledFrom([]string{"/a", "/b", "/c", "(none)"}).Draw(t, "url")
+			fields := []string{"url=" + url}
+			user := rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "user")
+			if user != "" {
 				fields = append(fields, "user="+user)
 			}
 			r := rec(id, time.Duration(max(0, at-back))*time.Second, fields...)
+			if ref := rapid.SampledFrom(replayRefs).Draw(t, "framing"); ref.Framing != schemas.NoFraming {
+				r = shop(ref, id, time.Duration(max(0, at-back))*time.Second, user, url)
+			}
 			r.Timestamp -= event.Millis(rapid.SampledFrom([]int{0, 0, 0, 8000}).Draw(t, "clock"))
 			r.Timestamp = max(r.Timestamp, 0)
 			traffic[p] = append(traffic[p], r)
@@ -124,7 +149,7 @@ func readInSteps(t *testing.T, traffic [][]event.Record, steps []step, round int
 	log, store := memory.NewLog(len(traffic), round), memory.NewStore()
 	left := slices.Clone(traffic)
 	run := func(s *step) *rig {
-		return start(t, log, store, replayMetrics, func(o *processing.Options) {
+		return start(t, log, store, replayMetrics, allEncodings, func(o *processing.Options) {
 			o.Workers, o.MinCommit, o.MaxCommit = s.Workers, s.MinCommit, s.MaxTime
 		})
 	}
