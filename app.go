@@ -221,6 +221,9 @@ func (a *app) close() error {
 	if a.source != nil {
 		a.source.Close()
 	}
+	if r := a.config.framing.registry; r != nil {
+		r.Close()
+	}
 	if a.store != nil {
 		faults = append(faults, a.store.Close())
 	}

@@ -98,6 +98,7 @@ func (c *simulateCommand) register(ctx context.Context) (int32, error) {
 	if err != nil || registry == nil {
 		return 0, err
 	}
+	defer registry.Close()
 	return registry.Register(ctx, c.EventsTopic+"-value", schemas.Events)
 }
 

@@ -15,7 +15,7 @@ func newLoop(p *Pipeline) *loop {
 		pipeline: p, watermark: p.committer.watermark, interval: p.options.MinCommit, first: true,
 		ends: make(map[event.PartitionID]End), maxima: make(map[event.PartitionID]event.Millis),
 		faults: make(map[event.PartitionID]string), unknown: make(map[event.PartitionID]error), timer: time.NewTimer(p.options.MinCommit),
-		answers: make(chan []Fetched), looks: make(chan look),
+		answers: make(chan []arrival), looks: make(chan look),
 	}
 	shared := &shared{}
 	shared.lowest.Store(noLowest)

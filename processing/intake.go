@@ -22,9 +22,15 @@ type intake struct {
 	unharvested bool // something was handed on since the last barrier
 }
 
+// arrival is a fetch answer's part of one partition, and the schemas that its records name.
+type arrival struct {
+	Fetched
+	uses []use
+}
+
 // queue is what waits of one partition.
 type queue struct {
-	answers []Fetched
+	answers []arrival
 	at      int // records of answers[0] that were handed on
 	records int
 	bytes   int // of keys and values
@@ -71,7 +77,7 @@ func (in *intake) full() bool {
 }
 
 // take queues a whole fetch answer and hands on what may go.
-func (in *intake) take(ctx context.Context, answer []Fetched, w event.Millis) {
+func (in *intake) take(ctx context.Context, answer []arrival, w event.Millis) {
 	for _, f := range answer {
 		if in.partitions[f.Partition] == nil {
 			continue // faulted meanwhile
@@ -177,9 +183,9 @@ func (in *intake) send(ctx context.Context, p *partition, q *queue) bool {
 	if len(f.uses) > 0 {
 		writers = in.library.writers(p, f.uses, f.Records[q.at].Offset)
 	}
-	part := f
+	part := f.Fetched
 	part.Records = f.Records[q.at:end]
-	m := message{partition: p, fetched: part, last: end == len(f.Records), whole: f, writers: writers}
+	m := message{partition: p, fetched: part, last: end == len(f.Records), whole: f.Fetched, writers: writers}
 	if !m.last {
 		part.Position = f.Records[end-1].Offset + 1
 		m.fetched = part

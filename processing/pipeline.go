@@ -202,7 +202,7 @@ type loop struct {
 	due       time.Time                   // when the first correction that waits may be made; zero when none does
 	unknown   map[event.PartitionID]error // partitions that the cluster names but can't tell of yet: W waits for them
 	spent     [][]*window.Pane            // by grouping, of the last commit
-	answers   chan []Fetched
+	answers   chan []arrival
 	looks     chan look
 	away      error           // the cluster did not answer the last look; nil: it did
 	registry  <-chan []answer // what the schema registry says; nil without one
@@ -228,7 +228,7 @@ func (l *loop) run(taking, work context.Context) error {
 	}
 }
 
-func (l *loop) take(ctx context.Context, answer []Fetched) {
+func (l *loop) take(ctx context.Context, answer []arrival) {
 	now := time.Now()
 	good := answer[:0]
 	for _, f := range answer {
@@ -388,11 +388,12 @@ func (l *loop) poll(taking context.Context) error {
 		if len(answer) == 0 {
 			continue
 		}
-		for i := range answer {
-			answer[i].uses = usesOf(l.pipeline.options.Encoding, answer[i].Records)
+		arrivals := make([]arrival, len(answer))
+		for i, f := range answer {
+			arrivals[i] = arrival{f, usesOf(l.pipeline.options.Encoding, f.Records)}
 		}
 		select {
-		case l.answers <- answer:
+		case l.answers <- arrivals:
 		case <-taking.Done():
 		}
 	}

@@ -44,8 +44,6 @@ type Fetched struct {
 	Position    event.Offset // the next offset to fetch: past control records and aborted ones too
 	LeaderEpoch int32
 	Err         error // not nil: the partition can't be read on, e.g. ErrOffsetOutOfRange
-
-	uses []use // the pipeline's own: which schemas the records name
 }
 
 // End is what the cluster says of a partition.

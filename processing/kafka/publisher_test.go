@@ -353,7 +353,7 @@ func TestPublisherStopsWhenTheFeedFails(t *testing.T) {
 
 func TestPublisherOptionsFaults(t *testing.T) {
 	_, err := NewPublisher(PublisherOptions{Encoding: "xml"})
-	for _, want := range []string{"brokers", "logger", "topics", `"xml" is neither`, "plan and feed"} {
+	for _, want := range []string{"brokers", "logger", "topics", `"xml" is none of`, "plan and feed"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not say %q", err, want)
 		}

@@ -22,6 +22,7 @@ import (
 // for the caller to decide.
 type Registry struct {
 	servers []server
+	close   func()
 	good    atomic.Int32 // the server that answered last
 	proven  atomic.Bool  // it has told a schema: it is a registry, and not some other server that knows no such path
 }
@@ -42,7 +43,7 @@ func NewRegistry(o RegistryOptions) (*Registry, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Registry{}
+	r := &Registry{close: transport.next.CloseIdleConnections}
 	for _, u := range transport.urls {
 		client, err := sr.NewClient(sr.URLs(u), sr.UserAgent("tidemark"),
 			sr.HTTPClient(&http.Client{Transport: transport, Timeout: o.Timeout}))
@@ -53,6 +54,9 @@ func NewRegistry(o RegistryOptions) (*Registry, error) {
 	}
 	return r, nil
 }
+
+// Close closes the connections that are kept for later questions.
+func (r *Registry) Close() { r.close() }
 
 // Schema implements processing.Registry.
 func (r *Registry) Schema(ctx context.Context, id int32) (found processing.RegisteredSchema, err error) {

@@ -61,7 +61,7 @@ type registryTransport struct {
 	options *RegistryOptions
 	urls    []string // without names and passwords
 	users   map[string]*url.Userinfo
-	next    http.RoundTripper
+	next    *http.Transport
 }
 
 // maxRegistryAnswer bounds what a server may answer.
