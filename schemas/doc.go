@@ -1,4 +1,5 @@
-// Package schemas owns the Avro contracts of the topics: events in, metrics and alerts out.
+// Package schemas owns the Avro contracts of the topics, events in, metrics and alerts out, and the framings that name the
+// schema of a value: Avro's single-object encoding, and that of Confluent's schema registry.
 //
 // Names, types and order of the fields are those that producers and consumers of this kind of pipeline already use.
 // What is ours stands at the end of a record and has a default, so that each side reads what the other writes;

@@ -1,9 +1,10 @@
 // Package kafka is where Tidemark meets Kafka: it owns the source of events, the publisher of results, a writer for
-// generated traffic and the embedded broker. No other package imports franz-go.
+// generated traffic, the schema registry and the embedded broker. No other package imports franz-go.
 //
 // Words: a Cluster is how to reach brokers. A Source reads one topic by direct assignment, read committed, without ever
 // resetting an offset by itself. A Publisher reads the feed and writes it to the output topics. A Writer writes records
-// to partitions that the caller has chosen. A Broker is an embedded, loopback-only Kafka.
+// to partitions that the caller has chosen. A Broker is an embedded, loopback-only Kafka. A Registry tells schemas by their
+// numbers, over HTTP.
 //
 // Promises: a position counts every offset that was passed, control records and aborted ones too. What can't be read on
 // is reported once for its partition and never skipped. The publisher saves its place in the feed only after the brokers

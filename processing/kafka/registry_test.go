@@ -167,7 +167,9 @@ func TestRegistryCredentials(t *testing.T) {
 		"in the URL": {basic, func(u string) RegistryOptions {
 			return RegistryOptions{URLs: []string{strings.Replace(u, "http://", "http://user:pa%3Ass@", 1)}}
 		}},
-		"in a file":  {basic, func(u string) RegistryOptions { return RegistryOptions{URLs: []string{u}, BasicFile: secretFile(t, "user:pa:ss\n")} }},
+		"in a file": {basic, func(u string) RegistryOptions {
+			return RegistryOptions{URLs: []string{u}, BasicFile: secretFile(t, "user:pa:ss\n")}
+		}},
 		"as a token": {"Bearer first", func(u string) RegistryOptions { return RegistryOptions{URLs: []string{u}, TokenFile: token} }},
 	} {
 		t.Run(name, func(t *testing.T) {
