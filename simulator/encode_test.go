@@ -1,10 +1,14 @@
 package simulator
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/tidemark/tidemark/processing/event"
+	"github.com/tidemark/tidemark/schemas"
 )
 
 // Both encoders must say the same of the same event, to readers that know only the schema.
@@ -24,6 +28,35 @@ func TestEncodingsAgree(t *testing.T) {
 	for _, kind := range eventNames {
 		if kinds[kind] == 0 {
 			t.Errorf("no %s among 5,000 events", kind)
+		}
+	}
+}
+
+// A framing is what stands before the raw value, and nothing else changes: not even what is bad.
+func TestFramedValuesAreTheRawOnes(t *testing.T) {
+	fingerprint, err := schemas.Fingerprint(schemas.Events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for encoding, ref := range map[Encoding]schemas.Ref{AvroSingleObject: schemas.Fingerprinted(fingerprint), AvroConfluent: schemas.Registered(41)} {
+		raw, err := New(options())
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := options()
+		o.Encoding, o.SchemaID = encoding, 41
+		framed, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 1000 {
+			var a, b event.Record
+			raw.Next(&a)
+			framed.Next(&b)
+			got, value, err := schemas.Unframe(ref.Framing, b.Value)
+			if err != nil || got != ref || !bytes.Equal(value, a.Value) || !bytes.Equal(a.Key, b.Key) || a.Partition != b.Partition {
+				t.Fatalf("%s: %v of %x, %v; raw %x", encoding, got, b.Value, err, a.Value)
+			}
 		}
 	}
 }
