@@ -29,6 +29,7 @@ type Options struct {
 	Partitions int          // default 12
 	Encoding   Encoding     // default avro
 	SchemaID   int32        // the events schema's number in a registry, for avro-confluent; default 0
+	Scenario   string       // name of one of Scenarios; default normal
 
 	Disorder   float64 // arrive later than younger events, within OutOfOrderness; default 0.2
 	Late       float64 // arrive later than OutOfOrderness, one in four later than AllowedLateness too; default 0.005
@@ -42,7 +43,7 @@ type Options struct {
 // Default returns the options of ordinary traffic. Start is left to the caller.
 func Default() Options {
 	return Options{
-		Seed: 1, Rate: 1000, Partitions: 12, Encoding: Avro,
+		Seed: 1, Rate: 1000, Partitions: 12, Encoding: Avro, Scenario: scenarios[0].Name,
 		Disorder: 0.2, Late: 0.005, Duplicates: 0.002,
 		OutOfOrderness: 5 * second, AllowedLateness: minute,
 	}
@@ -72,6 +73,9 @@ func (o *Options) Validate() error {
 	default:
 		fault("encoding: %q is none of %q, %q, %q and %q", o.Encoding, Avro, AvroSingleObject, AvroConfluent, JSON)
 	}
+	if scenarioNamed(o.Scenario) == nil {
+		fault("scenario: %q is none of %s", o.Scenario, scenarioNames())
+	}
 	fates := []struct {
 		name string
 		rate float64
@@ -95,22 +99,28 @@ func (o *Options) Validate() error {
 
 // StartFor returns the start with which o.Count records at o.Rate end at about the given time.
 func StartFor(o Options, end event.Millis) event.Millis {
-	left := float64(o.Count) * 1000 / o.Rate // in milliseconds of an average day
-	curve := newDayCurve()
+	curve, scenario := newDayCurve(), scenarioNamed(o.Scenario)
 	start := end
-	for left > 0 {
-		step := min(minute, start)
-		if step <= 0 {
-			return 1
-		}
-		passed := curve.at(start-step/2) * float64(step)
-		if passed >= left {
-			return max(1, start-event.Millis(float64(step)*left/passed))
-		}
-		left -= passed
-		start -= step
+	// What happens is told from the start, which depends on what happens: a few rounds settle it.
+	for range 5 {
+		start = max(1, end-lengthOf(&o, curve, scenario, start))
 	}
 	return start
+}
+
+// lengthOf is how long o.Count records at o.Rate take from a start on.
+func lengthOf(o *Options, curve *dayCurve, scenario *Scenario, start event.Millis) event.Millis {
+	const step = minute
+	left := float64(o.Count) * 1000 / o.Rate // in milliseconds of an average day
+	for length := event.Millis(0); length < start; length += step {
+		c := scenario.at(length)
+		passed := curve.at(start+length) * (c.visitors + c.bots) * float64(step)
+		if passed >= left {
+			return length + event.Millis(float64(step)*left/passed)
+		}
+		left -= passed
+	}
+	return start // it would have begun before 1970
 }
 
 const (

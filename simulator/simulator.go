@@ -15,6 +15,7 @@ import (
 // Entering uses the stream arrivals, a step uses the visitor's own, and what happens to a record uses fates.
 type Simulator struct {
 	options   Options
+	scenario  *Scenario
 	end       event.Millis // of arrivals
 	curve     *dayCurve
 	site      *site
@@ -54,7 +55,7 @@ func New(o Options) (*Simulator, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("simulator options: %w", err)
 	}
-	s := &Simulator{options: o, end: endOfTime, curve: newDayCurve(), site: newSite(), left: -1}
+	s := &Simulator{options: o, scenario: &scenarios[0], end: endOfTime, curve: newDayCurve(), site: newSite(), left: -1}
 	var err error
 	if s.frame, err = frameOf(&o); err != nil {
 		return nil, err
@@ -71,7 +72,8 @@ func New(o Options) (*Simulator, error) {
 	s.perMilli = o.Rate / 1000 / (recordsPerSession * (1 + o.Duplicates + o.Bad))
 	s.users = newUsers(s.perMilli * float64(hour) * returningShare)
 	s.weigh()
-	s.populate()
+	s.populate() // on an ordinary day: nothing has happened yet
+	s.scenario = scenarioNamed(o.Scenario)
 	s.nextEntry = float64(o.Start)
 	s.scheduleEntry()
 	return s, nil
@@ -97,12 +99,24 @@ func column[T any](rows []T, weight func(T) float64) []float64 {
 	return weights
 }
 
-// scheduleEntry draws the time of the next visitor.
+// scheduleEntry draws the time of the next visitor. Those who come while the site is down find nothing: the next one is the
+// first after it.
 func (s *Simulator) scheduleEntry() {
+	s.nextEntry += s.entryGap()
+	if from, to := s.silence(event.Millis(s.nextEntry)); event.Millis(s.nextEntry) >= from {
+		s.nextEntry = float64(to)
+		s.nextEntry += s.entryGap()
+	}
+}
+
+// entryGap draws the time to the next visitor, as things stand at the last one's time.
+func (s *Simulator) entryGap() float64 {
+	at := event.Millis(s.nextEntry)
+	c := s.conditions(at)
 	s.rng = s.arrivals
-	gap := s.rand.ExpFloat64() / (s.perMilli * s.curve.at(event.Millis(s.nextEntry)))
+	gap := s.rand.ExpFloat64() / (s.perMilli * s.curve.at(at) * (c.visitors + c.bots))
 	s.arrivals = s.rng
-	s.nextEntry += gap
+	return gap
 }
 
 // admit lets the next visitor in.
@@ -111,9 +125,39 @@ func (s *Simulator) admit() {
 	if n := len(s.free); n > 0 {
 		v, s.free = s.free[n-1], s.free[:n-1]
 	}
-	s.enter(v, event.Millis(s.nextEntry))
+	at := event.Millis(s.nextEntry)
+	if s.sendsBot(s.conditions(at)) {
+		s.enterBot(v, at)
+	} else {
+		s.enter(v, at)
+	}
 	s.scheduleEntry()
 	s.visitors.push(v.at, s.nextSerial(), v)
+}
+
+// sendsBot decides whether the next visitor is a bot.
+func (s *Simulator) sendsBot(c conditions) bool {
+	if c.bots == 0 {
+		return false
+	}
+	s.rng = s.arrivals
+	u := s.rand.Float64()
+	s.arrivals = s.rng
+	return u*(c.visitors+c.bots) < c.bots
+}
+
+// conditions are what visitors meet with at a time.
+func (s *Simulator) conditions(at event.Millis) conditions {
+	return s.scenario.at(at - s.options.Start)
+}
+
+// silence is the spell without events that a time lies in, or the next one.
+func (s *Simulator) silence(at event.Millis) (from, to event.Millis) {
+	from, to = s.scenario.silence(at - s.options.Start)
+	if from == endOfTime {
+		return endOfTime, endOfTime
+	}
+	return s.options.Start + from, s.options.Start + to
 }
 
 func (s *Simulator) nextSerial() uint64 {
@@ -149,6 +193,10 @@ func (s *Simulator) Next(r *event.Record) (at event.Millis, ok bool) {
 // step takes the first visitor's step. It reports false when the record doesn't arrive at once.
 func (s *Simulator) step(r *event.Record) bool {
 	v := s.visitors.items[0].item
+	if s.conditions(v.at).down {
+		s.free = append(s.free, s.visitors.pop())
+		return false
+	}
 	s.advance(v, &s.message)
 	*r = event.Record{Partition: v.partition, Timestamp: s.message.time}
 	s.encode(r)

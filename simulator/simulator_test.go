@@ -30,9 +30,9 @@ func TestSameOptionsSameBytes(t *testing.T) {
 		t.Errorf("two runs differ: %x and %x", first, second)
 	}
 	for name, change := range map[string]func(*Options){
-		"seed":  func(o *Options) { o.Seed = 2 },
-		"start": func(o *Options) { o.Start++ },
-		"rate":  func(o *Options) { o.Rate *= 2 },
+		"seed":     func(o *Options) { o.Seed = 2 },
+		"start":    func(o *Options) { o.Start++ },
+		"rate":     func(o *Options) { o.Rate *= 2 },
 	} {
 		other := o
 		change(&other)
@@ -179,13 +179,14 @@ func TestValidateNamesEveryFault(t *testing.T) {
 	if err := o.Validate(); err != nil {
 		t.Errorf("defaults: %v", err)
 	}
-	bad := Options{Start: 0, Rate: math.NaN(), Count: -1, Duration: -1, Encoding: "xml", Disorder: 0.7, Late: 0.7, Duplicates: -1, Bad: 2}
+	bad := Options{Start: 0, Rate: math.NaN(), Count: -1, Duration: -1, Encoding: "xml", Scenario: "black-friday", Disorder: 0.7, Late: 0.7, Duplicates: -1, Bad: 2}
 	const want = `start: 0 ms is not between 1970 and 2200
 rate: NaN is not between 0.01 and 10,000,000 records per second
 count: -1 is negative
 duration: -1 ms is negative
 partitions: 0 is not a positive 32-bit number
 encoding: "xml" is none of "avro", "avro-single-object", "avro-confluent" and "json"
+scenario: "black-friday" is none of normal, spike, outage, bots, slow-pages, broken-checkout
 duplicates: -1 is not a fraction between 0 and 1
 bad: 2 is not a fraction between 0 and 1
 disorder and late: together 1.4, which is more than all

@@ -21,6 +21,7 @@ type visitor struct {
 	session   uuid
 	partition event.PartitionID
 	unmarked  bool  // leaves without SESSION_END
+	bot       bool  // looks at one page
 	abroad    uint8 // index of the country; noCountry when it is not known
 	agent     uint8
 	city      string
@@ -36,6 +37,7 @@ type journey struct {
 	goal     conversionType // of a conversion that comes next
 	known    bool           // there is a user id
 	bought   bool           // the cart was filled: a second time is left out
+	failures uint8          // of forms
 	page     int32          // looked at, or to be looked at next
 	cart     *product
 	referrer string // of the next page view
@@ -69,6 +71,15 @@ func (s *Simulator) enter(v *visitor, at event.Millis) {
 	from := s.referrers.pick(s.rand.Float64())
 	v.referrer = referrers[from].url
 	v.page = s.pick(entryKinds[s.entries[from].pick(s.rand.Float64())])
+	v.rng = s.rng
+}
+
+// enterBot makes a bot that arrives at a time, and looks at a product.
+func (s *Simulator) enterBot(v *visitor, at event.Millis) {
+	s.appear(v, at)
+	v.bot, v.unmarked, v.entered = true, false, at
+	v.agent = uint8(len(agents) - 1)
+	v.page = s.pick(productPage)
 	v.rng = s.rng
 }
 
@@ -134,7 +145,11 @@ func (s *Simulator) advance(v *visitor, m *message) {
 		m.custom = append(s.custom[:0], attribute{"action", "add_to_cart"}, attribute{"product", v.cart.id})
 		s.goTo(v, cartPage, s.between(150, 900))
 	case stepConvert:
-		s.convert(v, m)
+		if s.conditions(v.at).broken {
+			s.failForm(v, m)
+		} else {
+			s.convert(v, m)
+		}
 	case stepMark:
 		m.kind = sessionEnd
 		v.next = stepGone
@@ -163,7 +178,7 @@ func (s *Simulator) look(v *visitor, m *message) {
 	m.view = &s.view
 	s.view = view{page: p, referrer: v.referrer}
 	if s.rand.Float64() > 0.04 { // some browsers don't measure
-		load := 560 * heaviness[p.kind] * agents[v.agent].slowness * math.Exp(0.55*s.rand.NormFloat64())
+		load := 560 * heaviness[p.kind] * agents[v.agent].slowness * s.conditions(v.at).slowness * math.Exp(0.55*s.rand.NormFloat64())
 		s.view.loadTime = int32(min(max(load, 20), 60_000))
 	}
 	v.referrer = p.absolute
@@ -172,6 +187,11 @@ func (s *Simulator) look(v *visitor, m *message) {
 // decide is what a visitor does after a page view: some take the first page for the last.
 func (s *Simulator) decide(v *visitor) {
 	p := &s.site.pages[v.page]
+	if v.bot {
+		v.next = stepMark
+		v.at += s.between(200, 3000)
+		return
+	}
 	if v.at-v.entered < second && s.rand.Float64() < 0.27 {
 		s.leave(v)
 		return
@@ -228,6 +248,18 @@ func (s *Simulator) convert(v *visitor, m *message) {
 	case download, contact:
 		s.leave(v)
 	}
+}
+
+// failForm is a form that can't be sent: the page is loaded again, and after three failures the visitor leaves.
+func (s *Simulator) failForm(v *visitor, m *message) {
+	m.kind = custom
+	m.custom = append(s.custom[:0], attribute{"action", "form_failed"})
+	if v.failures++; v.failures == 3 {
+		s.leave(v)
+		return
+	}
+	v.next = stepView
+	v.at += s.between(1500, 9000)
 }
 
 // pay prices the cart in the visitor's currency. Some shops forget to send the currency, few the value.
