@@ -16,6 +16,7 @@ import (
 
 type demoCommand struct {
 	Rate           float64 `default:"200" help:"Simulated events per second, averaged over a day."`
+	Scenario       string  `default:"normal" help:"What happens to the shop: normal, spike, outage, bots, slow-pages or broken-checkout."`
 	Data           string  `default:"./tidemark-demo" placeholder:"DIR" help:"Data directory. A second start goes on with what it holds."`
 	Listen         string  `placeholder:"ADDR" help:"Address of the dashboard. Default: 127.0.0.1:8080, or a free port if that is busy."`
 	EmbeddedListen string  `placeholder:"ADDR" help:"Address of the embedded broker. Default: 127.0.0.1:9092, or a free port if that is busy."`
@@ -74,7 +75,7 @@ func (c *demoCommand) Run(ctx context.Context, std *streams) error {
 // traffic is the simulated traffic from a time on.
 func (c *demoCommand) traffic(start event.Millis, partitions int) (simulator.Options, error) {
 	o := simulator.Default()
-	o.Start, o.Rate, o.Partitions, o.Bad = max(start, 1), c.Rate, partitions, demoBad
+	o.Start, o.Rate, o.Partitions, o.Bad, o.Scenario = max(start, 1), c.Rate, partitions, demoBad, c.Scenario
 	o.Seed = uint64(o.Start) // each start has visitors of its own
 	if err := o.Validate(); err != nil {
 		return o, usageError{err}

@@ -29,6 +29,8 @@ type simulateCommand struct {
 	Late       float64 `default:"0.005" help:"Fraction of events that arrive more than 5 s late, one in four of them more than a minute."`
 	Duplicates float64 `default:"0.002" help:"Fraction of events that arrive twice."`
 	Bad        float64 `default:"0" help:"Fraction of events with a record beside them that can't be used."`
+	Scenario   string  `default:"normal" help:"What happens to the shop: normal, spike, outage, bots, slow-pages or broken-checkout."`
+	Truth      string  `placeholder:"FILE" help:"Also write what a server with the default definitions must answer, exactly, as JSON lines. The topic must be empty."`
 	logFlags
 }
 
@@ -75,6 +77,11 @@ func (c *simulateCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return usageError{err}
 	}
+	sink, err := c.sink(ctx, writer, options.Partitions)
+	if err != nil {
+		return endedBy(ctx, err)
+	}
+	defer sink.close(logger)
 	total := c.Count
 	if total == 0 {
 		total = int64(options.Rate * c.Duration.Seconds())
@@ -83,10 +90,13 @@ func (c *simulateCommand) Run(ctx context.Context, std *streams) error {
 	began := time.Now()
 	var last simulator.Progress
 	pace := simulator.Pace{Unpaced: c.Rate == 0, Progress: func(p simulator.Progress) { last = p; shown.update(p.Records) }}
-	err = errors.Join(simulator.Run(ctx, sim, writer, pace), writer.Flush(context.WithoutCancel(ctx)))
+	err = errors.Join(simulator.Run(ctx, sim, sink, pace), writer.Flush(context.WithoutCancel(ctx)))
 	shown.end()
 	if err != nil {
 		return fmt.Errorf("write to %q: %w", c.EventsTopic, err)
+	}
+	if err := sink.commit(ctx, logger); err != nil {
+		return err
 	}
 	logger.Info("simulated", slog.Int64("records", last.Records), slog.Int64("bytes", last.Bytes), slog.Duration("took", time.Since(began).Round(time.Millisecond)))
 	return nil
@@ -107,6 +117,7 @@ func (c *simulateCommand) options() (simulator.Options, error) {
 	o.Seed, o.Count, o.Duration = c.Seed, c.Count, event.Millis(c.Duration.Milliseconds())
 	o.Encoding = simulator.Encoding(c.Encoding)
 	o.Disorder, o.Late, o.Duplicates, o.Bad = c.Disorder, c.Late, c.Duplicates, c.Bad
+	o.Scenario = c.Scenario
 	o.Rate = c.Rate
 	if c.Rate == 0 {
 		o.Rate = densestRate

@@ -8,13 +8,13 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"github.com/tidemark/tidemark/e2e/oracle"
 	"github.com/tidemark/tidemark/processing"
 	"github.com/tidemark/tidemark/processing/definition"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/memory"
 	"github.com/tidemark/tidemark/processing/window"
 	"github.com/tidemark/tidemark/simulator"
+	"github.com/tidemark/tidemark/simulator/truth"
 	"github.com/tidemark/tidemark/store"
 )
 
@@ -55,11 +55,11 @@ func TestEveryWindowIsWhatTheOracleSays(t *testing.T) {
 	}
 }
 
-// compare holds everything that the engine says against the oracle.
+// compare holds everything that the engine says against the truth.
 func compare(t *testing.T, e *engine, plan *definition.Plan, log *memory.Log) {
 	t.Helper()
-	want := oracle.Compute(oracle.Input{
-		Partitions: byPartition(log, 4), Rules: oracle.DefaultRules(), Watermark: e.pipeline.Status().Watermark, Floors: e.floors(),
+	want := truth.Compute(truth.Input{
+		Partitions: byPartition(log, 4), Rules: truth.DefaultRules(), Watermark: e.pipeline.Status().Watermark, Floors: e.floors(),
 	})
 	finals, last := e.rows(plan)
 	t.Logf("%d finals, %d last revisions, %d floors, counters %+v", len(finals), len(last), len(e.floors()), want.Counters)
@@ -70,7 +70,7 @@ func compare(t *testing.T, e *engine, plan *definition.Plan, log *memory.Log) {
 		t.Errorf("last revision: %s", fault)
 	}
 	got := e.pipeline.Status().Counters
-	counters := oracle.Counters{
+	counters := truth.Counters{
 		Consumed: got.Consumed, Applied: got.Applied, Filtered: got.Filtered, Late: got.Late,
 		DeadLetters: got.DeadLetters, LatePartly: got.LatePartly,
 	}
@@ -99,13 +99,13 @@ func byPartition(log *memory.Log, partitions int) map[event.PartitionID][]event.
 }
 
 // floors are those that the engine has journaled.
-func (e *engine) floors() []oracle.Floor {
+func (e *engine) floors() []truth.Floor {
 	e.t.Helper()
-	var out []oracle.Floor
+	var out []truth.Floor
 	e.view(func(v *store.View) error {
 		floors, err := v.Floors()
 		for _, f := range floors {
-			out = append(out, oracle.Floor{Partition: f.Partition, Offset: f.Offset, Floor: f.Floor})
+			out = append(out, truth.Floor{Partition: f.Partition, Offset: f.Offset, Floor: f.Floor})
 		}
 		return err
 	})
@@ -142,7 +142,7 @@ func (e *engine) entries() []processing.Entry {
 }
 
 // rows are the finals as the feed has them, and the last revisions as the windows have them.
-func (e *engine) rows(plan *definition.Plan) (finals, last []oracle.Row) {
+func (e *engine) rows(plan *definition.Plan) (finals, last []truth.Row) {
 	e.t.Helper()
 	metrics := make(map[definition.Hash]*definition.Metric)
 	for i := range plan.Metrics {
@@ -164,8 +164,8 @@ func (e *engine) rows(plan *definition.Plan) (finals, last []oracle.Row) {
 	return finals, last
 }
 
-func rowOf(m *definition.Metric, r *window.Result) oracle.Row {
-	row := oracle.Row{Metric: r.Metric, Start: r.Start, End: r.End, Group: map[string]string{}}
+func rowOf(m *definition.Metric, r *window.Result) truth.Row {
+	row := truth.Row{Metric: r.Metric, Start: r.Start, End: r.End, Group: map[string]string{}}
 	for i, key := range m.Keys {
 		row.Group[key] = r.Group[i]
 	}
@@ -184,14 +184,14 @@ func pointer(n definition.Number) *float64 {
 	return &n.Float
 }
 
-func (e *engine) deadLetters() []oracle.DeadLetter {
-	var out []oracle.DeadLetter
+func (e *engine) deadLetters() []truth.DeadLetter {
+	var out []truth.DeadLetter
 	for _, entry := range e.entries() {
 		if d := entry.DeadLetter; d != nil {
-			out = append(out, oracle.DeadLetter{Coordinate: event.Coordinate{Partition: d.Partition, Offset: d.Offset}, Reason: d.Reason})
+			out = append(out, truth.DeadLetter{Coordinate: event.Coordinate{Partition: d.Partition, Offset: d.Offset}, Reason: d.Reason})
 		}
 	}
-	slices.SortFunc(out, func(a, b oracle.DeadLetter) int {
+	slices.SortFunc(out, func(a, b truth.DeadLetter) int {
 		return event.Order{Coordinate: a.Coordinate}.Compare(event.Order{Coordinate: b.Coordinate})
 	})
 	return out

@@ -47,8 +47,8 @@ var scenarios = []Scenario{
 	},
 	{
 		Name: "bots", begins: 5 * minute, ends: 15 * minute,
-		Summary: "From 5:00 to 15:00 four bots come for each visitor, each with a session of its own that looks at one page.",
-		during:  func(event.Millis) conditions { return conditions{visitors: 1, bots: 4, slowness: 1} },
+		Summary: "From 5:00 to 15:00 three bots come for each visitor, each with a session of its own that looks at one page.",
+		during:  func(event.Millis) conditions { return conditions{visitors: 1, bots: 3, slowness: 1} },
 	},
 	{
 		Name: "slow-pages", begins: 5 * minute, ends: 9 * minute,

@@ -30,9 +30,9 @@ func TestSameOptionsSameBytes(t *testing.T) {
 		t.Errorf("two runs differ: %x and %x", first, second)
 	}
 	for name, change := range map[string]func(*Options){
-		"seed":     func(o *Options) { o.Seed = 2 },
-		"start":    func(o *Options) { o.Start++ },
-		"rate":     func(o *Options) { o.Rate *= 2 },
+		"seed":  func(o *Options) { o.Seed = 2 },
+		"start": func(o *Options) { o.Start++ },
+		"rate":  func(o *Options) { o.Rate *= 2 },
 	} {
 		other := o
 		change(&other)

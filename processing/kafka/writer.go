@@ -93,6 +93,20 @@ func (w *Writer) Partitions(ctx context.Context) (int, error) {
 	}
 }
 
+// Written returns how many offsets the topic's partitions have given out since it was made.
+func (w *Writer) Written(ctx context.Context) (event.Offset, error) {
+	ends, err := kadm.NewClient(w.client).ListEndOffsets(ctx, w.topic)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return 0, fmt.Errorf("ask for the ends of %s: %w", w.topic, err)
+	}
+	var written event.Offset
+	ends.Each(func(o kadm.ListedOffset) { written += event.Offset(o.Offset) })
+	return written, nil
+}
+
 // Write hands records over and returns when all are buffered, which blocks while too much is under way. Keys and values
 // must not change before Flush. The error may be of an earlier call.
 func (w *Writer) Write(ctx context.Context, records []event.Record) error {

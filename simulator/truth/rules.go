@@ -1,4 +1,4 @@
-package oracle
+package truth
 
 import (
 	"math"
@@ -14,6 +14,7 @@ type Rules struct {
 	MinTime         event.Millis // default 2000-01-01
 	SessionGap      event.Millis // default 30 min
 	MaxDuration     event.Millis // of a session, default 12 h
+	Alerts          []Rule       // default the rules on metrics that a server starts with
 }
 
 // DefaultRules returns the rules that a server starts with.
@@ -25,6 +26,7 @@ func DefaultRules() Rules {
 		MinTime:         946_684_800_000,
 		SessionGap:      30 * minute,
 		MaxDuration:     12 * 60 * minute,
+		Alerts:          DefaultAlerts(),
 	}
 }
 
@@ -33,26 +35,6 @@ type Floor struct {
 	Partition event.PartitionID
 	Offset    event.Offset
 	Floor     event.Millis
-}
-
-// Input is what Compute reads.
-type Input struct {
-	Partitions map[event.PartitionID][]event.Record // each in offset order
-	Floors     []Floor
-	Rules      Rules
-	// Watermark is the W up to which windows and sessions close. When it is zero, W is the lowest watermark of the
-	// partitions that hold an event.
-	Watermark event.Millis
-}
-
-// Expected is what the engine must have computed.
-type Expected struct {
-	Watermark   event.Millis
-	Counters    Counters
-	DeadLetters []DeadLetter // by partition, then offset
-	Sessions    []Session    // closed ones, by ClosedAt, then key
-	rules       Rules
-	windows     map[string][]Window // by metric
 }
 
 // Counters count records as the interface's counters of the same names do.
@@ -98,22 +80,11 @@ const (
 	noTime event.Millis = math.MinInt64
 )
 
-// Compute computes all of it.
-func Compute(in Input) *Expected {
-	e := &Expected{rules: in.Rules, windows: map[string][]Window{}}
-	facts := e.judge(&in)
-	e.cutSessions(facts)
-	for _, m := range eventMetrics {
-		e.windows[m.name] = windowsOf(&m, eventRows(&m, facts, in.Rules.AllowedLateness), in.Rules.AllowedLateness, e.Watermark)
-	}
-	for _, m := range sessionMetrics {
-		e.windows[m.name] = windowsOf(&m, sessionRows(e.Sessions), 0, e.Watermark)
-	}
-	return e
-}
+// EndOfTime is a watermark that has passed everything.
+const EndOfTime event.Millis = math.MaxInt64
 
 // Metrics lists the names of the default metrics.
-func (e *Expected) Metrics() []string {
+func Metrics() []string {
 	var names []string
 	for _, m := range eventMetrics {
 		names = append(names, m.name)
@@ -123,6 +94,3 @@ func (e *Expected) Metrics() []string {
 	}
 	return names
 }
-
-// Windows lists the windows of a metric that have a row and have ended, by start, then group.
-func (e *Expected) Windows(metric string) []Window { return e.windows[metric] }

@@ -1,4 +1,4 @@
-package oracle
+package truth
 
 import (
 	"fmt"
@@ -38,7 +38,7 @@ func (e *Expected) diff(got []Row, pick func(*Window) (want *Result, compare boo
 		}
 		rows[name] = &got[i]
 	}
-	for _, m := range e.Metrics() {
+	for _, m := range Metrics() {
 		for i := range e.windows[m] {
 			w := &e.windows[m][i]
 			name := rowName(m, w.Start, w.End, w.Group)

@@ -1,4 +1,4 @@
-package oracle
+package truth
 
 import (
 	"encoding/json"
@@ -65,9 +65,9 @@ const (
 	implausibleTimestamp = "implausible_timestamp"
 )
 
-// read decodes a record. The reason is empty when it is an event.
-func read(rec *event.Record, rules *Rules) (e *tracked, reason string) {
-	e = &tracked{}
+// read decodes a record. The names of its visitor and session are the known ones. The reason is empty when it is an event.
+func read(rec *event.Record, rules *Rules, known names) (f *fact, reason string) {
+	e := &tracked{}
 	if len(rec.Value) > 0 && rec.Value[0] == '{' {
 		if json.Unmarshal(rec.Value, e) != nil || !e.complete() {
 			return nil, undecodable
@@ -81,7 +81,7 @@ func read(rec *event.Record, rules *Rules) (e *tracked, reason string) {
 	case t-rec.Timestamp > rules.MaxFutureSkew:
 		return nil, futureTimestamp
 	}
-	return e, ""
+	return factOf(e, known), ""
 }
 
 // complete reports whether a JSON object has the fields that may not be left out.
@@ -89,12 +89,26 @@ func (e *tracked) complete() bool {
 	return e.EventID != nil && e.Timestamp != nil && e.SessionID != nil && e.Metadata != nil && eventTypes[e.EventType]
 }
 
-func (e *tracked) is(eventType string) bool { return e.EventType == eventType }
-
-// visitor is `userId ?? sessionId`.
-func (e *tracked) visitor() string {
-	if e.UserID != nil {
-		return *e.UserID
+// factOf picks what metrics and sessions look at, so that the rest can be forgotten.
+func factOf(e *tracked, known names) *fact {
+	t := event.Millis(*e.Timestamp)
+	f := &fact{eventType: e.EventType, session: known.of(*e.SessionID, t), order: event.Order{Time: t}}
+	if f.visitor = f.session; e.UserID != nil {
+		f.visitor = known.of(*e.UserID, t)
 	}
-	return *e.SessionID
+	if v := e.PageViewData; v != nil {
+		url := v.URL
+		f.url = &url
+		if v.PageLoadTime != nil {
+			f.loadTime = number(float64(*v.PageLoadTime))
+		}
+	}
+	if s := e.SessionData; s != nil {
+		device := s.DeviceType
+		f.country, f.device = s.Country, &device
+	}
+	if c := e.ConversionData; c != nil {
+		f.currency, f.money = c.Currency, c.Value
+	}
+	return f
 }

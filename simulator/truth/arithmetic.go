@@ -1,4 +1,4 @@
-package oracle
+package truth
 
 import (
 	"math"
@@ -18,15 +18,6 @@ func where[T any](items []T, takes func(T) bool) []T {
 		}
 	}
 	return taken
-}
-
-// distinct counts different values.
-func distinct[T any](items []T, value func(T) string) *float64 {
-	seen := map[string]bool{}
-	for _, item := range items {
-		seen[value(item)] = true
-	}
-	return number(float64(len(seen)))
 }
 
 // ratio divides; by zero, or with a null, it is null.

@@ -1,4 +1,4 @@
-package oracle
+package truth
 
 import (
 	"github.com/tidemark/tidemark/processing/event"
@@ -48,7 +48,7 @@ const (
 var eventMetrics = []metric[*fact]{
 	{
 		name: "events_per_second", size: 5 * second, slide: 5 * second, width: 5 * second,
-		key: "event_type", group: func(f *fact) *string { return &f.EventType }, takes: every,
+		key: "event_type", group: func(f *fact) *string { return &f.eventType }, takes: every,
 		evaluate: func(taken, _ []*fact) (*float64, map[string]*float64) {
 			return ratio(count(taken), number(5)), named{"events": count(taken)}
 		},
@@ -70,8 +70,8 @@ var eventMetrics = []metric[*fact]{
 	{
 		name: "conversion_rate", size: minute, slide: 10 * second, width: 10 * second, takes: every,
 		evaluate: func(taken, _ []*fact) (*float64, map[string]*float64) {
-			converted := distinct(where(taken, ofType("CONVERSION")), (*fact).session)
-			sessions := distinct(taken, (*fact).session)
+			converted := distinct(where(taken, ofType("CONVERSION")), (*fact).sessionOf)
+			sessions := distinct(taken, (*fact).sessionOf)
 			return ratio(converted, sessions), named{"converted": converted, "sessions": sessions}
 		},
 		tolerance: estimates{
@@ -80,30 +80,30 @@ var eventMetrics = []metric[*fact]{
 	},
 	{
 		name: "revenue_per_user", size: minute, slide: 10 * second, width: 10 * second,
-		key: "currency", group: (*fact).currency, takes: ofType("CONVERSION"), total: true,
+		key: "currency", group: (*fact).currencyOf, takes: ofType("CONVERSION"), total: true,
 		evaluate: func(taken, all []*fact) (*float64, map[string]*float64) {
-			revenue, visitors := sum(taken, (*fact).money), distinct(all, (*fact).visitorOf)
+			revenue, visitors := sum(taken, (*fact).moneyOf), distinct(all, (*fact).visitorOf)
 			return ratio(revenue, visitors), named{"revenue": revenue, "visitors": visitors}
 		},
 		tolerance: estimates{"value": {uniquesError, "visitors"}, "visitors": {uniquesError, "visitors"}},
 	},
 	{
 		name: "top_pages", size: minute, slide: minute, width: minute,
-		key: "url", group: (*fact).url, takes: ofType("PAGE_VIEW"), evaluate: counted("views"),
+		key: "url", group: (*fact).urlOf, takes: ofType("PAGE_VIEW"), evaluate: counted("views"),
 	},
 	{
 		name: "geographic_distribution", size: minute, slide: minute, width: minute,
-		key: "country", group: (*fact).country, takes: ofType("SESSION_START"), evaluate: counted("starts"),
+		key: "country", group: (*fact).countryOf, takes: ofType("SESSION_START"), evaluate: counted("starts"),
 	},
 	{
 		name: "device_breakdown", size: minute, slide: minute, width: minute,
-		key: "device_type", group: (*fact).device, takes: ofType("SESSION_START"), evaluate: counted("starts"),
+		key: "device_type", group: (*fact).deviceOf, takes: ofType("SESSION_START"), evaluate: counted("starts"),
 	},
 	{
 		name: "page_load_time", size: 10 * second, slide: 10 * second, width: 10 * second,
-		takes: func(f *fact) bool { return f.loadTime() != nil },
+		takes: func(f *fact) bool { return f.loadTime != nil },
 		evaluate: func(taken, _ []*fact) (*float64, map[string]*float64) {
-			times := sorted(taken, (*fact).loadTime)
+			times := sorted(taken, (*fact).loadTimeOf)
 			p95 := quantile(times, 0.95)
 			return p95, named{"p50": quantile(times, 0.5), "p95": p95, "p99": quantile(times, 0.99), "n": count(taken)}
 		},
@@ -147,50 +147,29 @@ func counted(name string) func(taken, all []*fact) (*float64, map[string]*float6
 	}
 }
 
-func (f *fact) visitorOf() string { return f.visitor() }
-func (f *fact) session() string   { return *f.SessionID }
-
-func (f *fact) url() *string {
-	if f.PageViewData == nil {
-		return nil
-	}
-	return &f.PageViewData.URL
-}
-
-func (f *fact) loadTime() *float64 {
-	if f.PageViewData == nil || f.PageViewData.PageLoadTime == nil {
-		return nil
-	}
-	return number(float64(*f.PageViewData.PageLoadTime))
-}
-
-func (f *fact) country() *string {
-	if f.SessionData == nil {
-		return nil
-	}
-	return f.SessionData.Country
-}
-
-func (f *fact) device() *string {
-	if f.SessionData == nil {
-		return nil
-	}
-	return &f.SessionData.DeviceType
-}
-
-func (f *fact) currency() *string {
-	if f.ConversionData == nil {
-		return nil
-	}
-	return f.ConversionData.Currency
-}
-
-func (f *fact) money() *float64 {
-	if f.ConversionData == nil {
-		return nil
-	}
-	return f.ConversionData.Value
-}
+func (f *fact) visitorOf() *name     { return f.visitor }
+func (f *fact) sessionOf() *name     { return f.session }
+func (f *fact) urlOf() *string       { return f.url }
+func (f *fact) countryOf() *string   { return f.country }
+func (f *fact) deviceOf() *string    { return f.device }
+func (f *fact) currencyOf() *string  { return f.currency }
+func (f *fact) moneyOf() *float64    { return f.money }
+func (f *fact) loadTimeOf() *float64 { return f.loadTime }
 
 // duration is in seconds.
 func (s *Session) duration() *float64 { return number(float64(s.Last-s.First) / 1000) }
+
+// slideOf is the time from one window of a metric to the next.
+func slideOf(name string) event.Millis {
+	for i := range eventMetrics {
+		if eventMetrics[i].name == name {
+			return eventMetrics[i].slide
+		}
+	}
+	for i := range sessionMetrics {
+		if sessionMetrics[i].name == name {
+			return sessionMetrics[i].slide
+		}
+	}
+	panic("BUG: no metric " + name)
+}

@@ -1,4 +1,4 @@
-package oracle
+package truth
 
 import (
 	"maps"
@@ -36,7 +36,7 @@ func traffic(t *testing.T, change func(*simulator.Options)) map[event.PartitionI
 // rows are the windows as a perfect engine would give them.
 func rows(e *Expected, pick func(Window) *Result) []Row {
 	var list []Row
-	for _, m := range e.Metrics() {
+	for _, m := range Metrics() {
 		for _, w := range e.Windows(m) {
 			if r := pick(w); r != nil {
 				list = append(list, Row{m, w.Start, w.End, w.Group, Result{r.Value, maps.Clone(r.Aggregates), r.Count}})
@@ -191,7 +191,7 @@ func TestTrafficAddsUp(t *testing.T) {
 	if inSessions > quiet.Counters.Consumed || inSessions < quiet.Counters.Consumed*99/100 {
 		t.Errorf("%d of %d events are in sessions", inSessions, quiet.Counters.Consumed)
 	}
-	for _, m := range e.Metrics() {
+	for _, m := range Metrics() {
 		if len(e.Windows(m)) == 0 && m != "bounce_rate" && m != "average_session_duration" {
 			t.Errorf("%s has no window", m)
 		}
