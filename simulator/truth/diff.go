@@ -122,7 +122,7 @@ func equal(want, got *float64, room float64) bool {
 	if want == nil || got == nil {
 		return want == nil && got == nil
 	}
-	return math.Abs(*got-*want) <= max(room, exact)*math.Abs(*want)
+	return math.Abs(*got-*want) <= (room+exact)*math.Abs(*want)
 }
 
 func text(f *float64) string {

@@ -22,28 +22,7 @@ type metric[T any] struct {
 // limit is how many groups of a window are published; the rest is `(other)`.
 const limit = 100
 
-// estimate says how much of a number the engine's may be off by.
-type estimate struct {
-	relative float64
-	// distinct names the aggregate that counts different values and makes the number an estimate. When two of a few
-	// values share a register, that count is off by one, which may be more than the relative error.
-	distinct string
-}
-
-// room is the relative error that is allowed when a result is expected.
-func (e estimate) room(want *Result) float64 {
-	if n := want.Aggregates[e.distinct]; n != nil && *n > 0 {
-		return max(e.relative, 1 / *n)
-	}
-	return e.relative
-}
-
-// What the engine's estimates may be off by.
-const (
-	uniquesError  = 0.035
-	ratioError    = 0.06 // of two estimates
-	quantileError = 0.015
-)
+var rankError = estimate{relative: quantileError}
 
 var eventMetrics = []metric[*fact]{
 	{
@@ -65,7 +44,7 @@ var eventMetrics = []metric[*fact]{
 			visitors := distinct(taken, (*fact).visitorOf)
 			return visitors, named{"visitors": visitors}
 		},
-		tolerance: estimates{"value": {uniquesError, "visitors"}, "visitors": {uniquesError, "visitors"}},
+		tolerance: estimates{"value": {above: "visitors"}, "visitors": {above: "visitors"}},
 	},
 	{
 		name: "conversion_rate", size: minute, slide: 10 * second, width: 10 * second, takes: every,
@@ -75,7 +54,7 @@ var eventMetrics = []metric[*fact]{
 			return ratio(converted, sessions), named{"converted": converted, "sessions": sessions}
 		},
 		tolerance: estimates{
-			"value": {ratioError, "converted"}, "converted": {uniquesError, "converted"}, "sessions": {uniquesError, "sessions"},
+			"value": {above: "converted", below: "sessions"}, "converted": {above: "converted"}, "sessions": {above: "sessions"},
 		},
 	},
 	{
@@ -85,7 +64,7 @@ var eventMetrics = []metric[*fact]{
 			revenue, visitors := sum(taken, (*fact).moneyOf), distinct(all, (*fact).visitorOf)
 			return ratio(revenue, visitors), named{"revenue": revenue, "visitors": visitors}
 		},
-		tolerance: estimates{"value": {uniquesError, "visitors"}, "visitors": {uniquesError, "visitors"}},
+		tolerance: estimates{"value": {below: "visitors"}, "visitors": {above: "visitors"}},
 	},
 	{
 		name: "top_pages", size: minute, slide: minute, width: minute,
@@ -107,7 +86,7 @@ var eventMetrics = []metric[*fact]{
 			p95 := quantile(times, 0.95)
 			return p95, named{"p50": quantile(times, 0.5), "p95": p95, "p99": quantile(times, 0.99), "n": count(taken)}
 		},
-		tolerance: estimates{"value": {quantileError, ""}, "p50": {quantileError, ""}, "p95": {quantileError, ""}, "p99": {quantileError, ""}},
+		tolerance: estimates{"value": rankError, "p50": rankError, "p95": rankError, "p99": rankError},
 	},
 }
 
