@@ -129,6 +129,20 @@ type pipelineView struct {
 	Verdict     string
 	WatermarkMs int64 `json:"watermark_ms"`
 	Counters    map[string]int64
+	Readers     []struct {
+		Name string
+		Lag  int64
+	}
+}
+
+// published reports whether all of the feed has been written to Kafka.
+func (v *pipelineView) published() bool {
+	for _, r := range v.Readers {
+		if r.Name == "publisher" {
+			return r.Lag == 0
+		}
+	}
+	return false
 }
 
 func (p *process) pipeline() (v pipelineView) {

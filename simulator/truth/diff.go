@@ -28,6 +28,57 @@ func (e *Expected) DiffLast(got []Row) []string {
 	return e.diff(got, func(w *Window) (*Result, bool) { return w.Last, w.Settled })
 }
 
+// DiffPublished compares the last revisions as topics have them, where windows without events are left out.
+func (e *Expected) DiffPublished(got []Row) []string {
+	return e.diff(got, func(w *Window) (*Result, bool) {
+		if w.Final == nil && w.Last != nil && w.Last.Count == 0 {
+			return nil, true
+		}
+		return w.Last, w.Settled
+	})
+}
+
+// DiffAlerts compares alerts, one row for each.
+func (e *Expected) DiffAlerts(got []Alert) []string {
+	var lines []string
+	rows := map[string]*Alert{}
+	for i := range got {
+		name := alertName(&got[i])
+		if rows[name] != nil {
+			lines = append(lines, name+": came twice")
+		}
+		rows[name] = &got[i]
+	}
+	for i := range e.Alerts {
+		want := &e.Alerts[i]
+		name := alertName(want)
+		row := rows[name]
+		delete(rows, name)
+		if row == nil {
+			lines = append(lines, name+": is missing")
+			continue
+		}
+		if row.EndedAt != want.EndedAt {
+			lines = append(lines, fmt.Sprintf("%s: ended at %d, expected %d", name, row.EndedAt, want.EndedAt))
+		}
+		if row.Metric != want.Metric || row.Window.Start != want.Window.Start || row.Window.End != want.Window.End {
+			lines = append(lines, fmt.Sprintf("%s: rests on %s [%d,%d), expected %s [%d,%d)", name, row.Metric, row.Window.Start, row.Window.End,
+				want.Metric, want.Window.Start, want.Window.End))
+		}
+		room := tolerances(want.Metric)["value"].room(want.Window.Final)
+		if value := row.Window.Final.Value; !equal(want.Window.Final.Value, value, room) {
+			lines = append(lines, fmt.Sprintf("%s: value is %s, expected %s", name, text(value), text(want.Window.Final.Value)))
+		}
+	}
+	for name := range rows {
+		lines = append(lines, name+": should not be there")
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func alertName(a *Alert) string { return fmt.Sprintf("%s from %d", a.Rule, a.StartedAt) }
+
 func (e *Expected) diff(got []Row, pick func(*Window) (want *Result, compare bool)) []string {
 	var lines []string
 	rows := map[string]*Row{}

@@ -49,8 +49,8 @@ type alertLine struct {
 	State      string            `json:"state"`
 	StartedAt  event.Millis      `json:"started_at_ms"`
 	EndedAt    *event.Millis     `json:"ended_at_ms"`
-	Value      *float64          `json:"value"`
-	Window     alertWindow       `json:"window"`
+	numbers
+	Window alertWindow `json:"window"`
 }
 
 type alertWindow struct {
@@ -85,7 +85,7 @@ func numbersOf(r *Result) *numbers {
 
 func alertLineOf(a *Alert) alertLine {
 	line := alertLine{
-		Type: "alert", Definition: a.Rule, Group: map[string]string{}, State: "firing", StartedAt: a.StartedAt, Value: a.Window.Final.Value,
+		Type: "alert", Definition: a.Rule, Group: map[string]string{}, State: "firing", StartedAt: a.StartedAt, numbers: *numbersOf(a.Window.Final),
 		Window: alertWindow{a.Metric, a.Window.Start, a.Window.End},
 	}
 	if a.EndedAt != 0 {

@@ -91,7 +91,7 @@ func (e *Expected) readAlert(line []byte) error {
 	}
 	a := Alert{
 		Rule: l.Definition, Metric: l.Window.Metric, StartedAt: l.StartedAt,
-		Window: Window{Start: l.Window.Start, End: l.Window.End, Final: &Result{Value: l.Value}},
+		Window: Window{Start: l.Window.Start, End: l.Window.End, Final: &Result{l.Value, l.Aggregates, l.Count}},
 	}
 	if l.EndedAt != nil && *l.EndedAt-1 <= e.Watermark {
 		a.EndedAt = *l.EndedAt
