@@ -6,7 +6,7 @@ BINARY := bin/tidemark
 LINT := go tool -modfile=tools/go.mod golangci-lint
 FUZZTIME ?= 5s
 
-.PHONY: help build demo test check deps format vet tidy notices lint race fuzz bench gate browser screenshots clean
+.PHONY: help build demo test check deps format vet tidy notices lint race truth fuzz bench gate browser screenshots clean
 
 .NOTPARALLEL: # what is missing is named and installed first
 
@@ -22,7 +22,7 @@ demo: ## run everything in one process
 test: ## run the tests; needs Go alone
 	go test ./...
 
-check: deps format vet tidy notices lint race fuzz gate browser ## everything that has to pass
+check: deps format vet tidy notices lint race truth fuzz gate browser ## everything that has to pass
 	@echo "check: all passed"
 
 deps: ## see that gcc, Chromium, kcat, Node.js, Java and Maven are there, or install them; fetch the jars of Apache Kafka
@@ -49,6 +49,9 @@ lint: ## golangci-lint, which also holds the import map
 
 race: ## the tests under the race detector, real clients and a real broker included
 	lib=$$(scripts/kafka) && TIDEMARK_KCAT=1 TIDEMARK_KAFKA_LIB=$$lib go test -race -timeout 20m ./...
+
+truth: ## every scenario of the simulator through the real binary, line by line, on both brokers
+	@lib="$$(scripts/kafka)" && TIDEMARK_TRUTH=1 TIDEMARK_KAFKA_LIB="$$lib" go test -count=1 -timeout 15m -run '^TestTruth$$' ./e2e
 
 fuzz: ## each fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)

@@ -25,7 +25,7 @@ type conditions struct {
 	bots     float64 // that enter, for each visitor of an ordinary day
 	slowness float64 // of page loads, against an ordinary day
 	broken   bool    // forms fail: nobody pays, signs up, downloads or writes
-	down     bool    // nothing answers: nobody enters, and who is there goes
+	down     bool    // nothing answers: nobody enters, and who is there waits or goes
 }
 
 var ordinary = conditions{visitors: 1, slowness: 1}
@@ -42,7 +42,7 @@ var scenarios = []Scenario{
 	},
 	{
 		Name: "outage", begins: 5 * minute, ends: 8 * minute,
-		Summary: "The site is down from 5:00 to 8:00: no event at all, and visitors who were there don't come back.",
+		Summary: "The site is down from 5:00 to 8:00: no event at all. Of the visitors who were there three in four go on within a hundred seconds after it.",
 		during:  func(event.Millis) conditions { return conditions{slowness: 1, down: true} },
 	},
 	{

@@ -194,7 +194,7 @@ func (s *Simulator) Next(r *event.Record) (at event.Millis, ok bool) {
 func (s *Simulator) step(r *event.Record) bool {
 	v := s.visitors.items[0].item
 	if s.conditions(v.at).down {
-		s.free = append(s.free, s.visitors.pop())
+		s.interrupt(v)
 		return false
 	}
 	s.advance(v, &s.message)
@@ -206,6 +206,20 @@ func (s *Simulator) step(r *event.Record) bool {
 		s.visitors.postpone(v.at)
 	}
 	return s.dispatch(r)
+}
+
+// interrupt is a step that finds the site down: most visitors try again soon after it is back.
+func (s *Simulator) interrupt(v *visitor) {
+	_, back := s.silence(v.at)
+	s.rng = v.rng
+	v.at = back + s.between(0, 100_000)
+	stays := s.rand.Float64() < 0.75 && v.at <= v.entered+longestSession
+	v.rng = s.rng
+	if stays {
+		s.visitors.postpone(v.at)
+	} else {
+		s.free = append(s.free, s.visitors.pop())
+	}
 }
 
 // encode writes key and value into memory that nobody else will use.
