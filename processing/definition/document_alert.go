@@ -58,6 +58,11 @@ type choiceSpec struct {
 	values []item // item.key is the text
 }
 
+// alertKeys are the keys of a rule.
+var alertKeys = []string{
+	"name", "type", "severity", "on", "when", "for", "keep_firing_for", "min_samples", "groups", "title", "description", "recommended_action",
+}
+
 // Keys that definitions of later versions have.
 var (
 	laterInFile  = map[string]string{"patterns": "patterns are not in this version"}
@@ -87,8 +92,7 @@ func (r *reader) withoutLater(n *yaml.Node, at spot, later map[string]string) *y
 }
 
 func (r *reader) alert(name string, e item) *alertSpec {
-	o := r.object(r.withoutLater(e.node, e.at, laterInAlert), e.at, "name", "type", "severity", "on", "when", "for", "keep_firing_for",
-		"min_samples", "groups", "title", "description", "recommended_action")
+	o := r.object(r.withoutLater(e.node, e.at, laterInAlert), e.at, alertKeys...)
 	a := &alertSpec{
 		name: name, at: e.at,
 		typ:      o.symbol("type", "alert type", customPattern, alertTypes),

@@ -67,7 +67,7 @@ func (s *templateScope) compile(e *expression) Template {
 		open += at
 		length := strings.Index(e.text[open:], closing)
 		if length < 0 {
-			s.fault(e, open, "%s without %s", opening, closing)
+			s.fault(e, open, "%s opens a place, and %s is missing", opening, closing)
 			return t
 		}
 		t.parts = append(t.parts, part{text: e.text[at:open], read: s.place(e, open+len(opening), open+length)})
