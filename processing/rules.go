@@ -110,9 +110,9 @@ func finalsOf(m *definition.Metric, emissions []window.Emission) []alert.Final {
 		if em.Metric != m {
 			continue
 		}
-		f := alert.Final{Start: em.Start, End: em.Start + m.Size, Rows: make([]alert.Row, len(em.Changed))}
-		for j, r := range em.Changed {
-			f.Rows[j] = alert.Row{Group: r.Group, Value: r.Value, Aggregates: r.Aggregates, Count: r.Count}
+		f := alert.Final{Start: em.Start, End: em.Start + m.Size, Rows: make([]alert.Row, 0, len(em.Changed))}
+		for _, r := range em.Changed {
+			f.Rows = append(f.Rows, alert.Row{Group: r.Group, Value: r.Value, Aggregates: r.Aggregates, Count: r.Count})
 		}
 		finals = append(finals, f)
 	}

@@ -21,7 +21,8 @@ import (
 //	                                                 as said; empty is the value of a window without events, null by default
 //	judge w=30s                                      the watermark goes to w. The input are the finals that come out on the
 //	                                                 way: "10s 5 n=3 count=4" is the end of a window, its value and more of
-//	                                                 it; groups are written behind: "10s a: 5; b: null n=3"
+//	                                                 it; groups are written behind: "10s a: 5; b: null n=3"; "10s" alone: events, but
+//	                                                 nothing is published
 //	show                                             what is remembered
 //	restart                                          the process is started anew
 func TestScripts(t *testing.T) {
@@ -73,6 +74,9 @@ func judgeScript(t *testing.T, s *server, w event.Millis, input string) string {
 		f := Final{End: span(t, end)}
 		f.Start = f.End - s.metric.Size
 		for part := range strings.SplitSeq(rest, ";") {
+			if part == "" {
+				continue
+			}
 			group, what, ok := strings.Cut(part, ":")
 			if !ok {
 				group, what = "", part

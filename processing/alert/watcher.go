@@ -9,7 +9,7 @@ import (
 	"github.com/tidemark/tidemark/processing/event"
 )
 
-// Final is what a window has published when it closed.
+// Final is what a window with events has published when it closed; it may be nothing.
 type Final struct {
 	Start, End event.Millis
 	Rows       []Row
@@ -159,6 +159,9 @@ func (w *Watcher) take(f *Final) {
 	for id, g := range w.groups {
 		if g.judged != f.End {
 			w.lapse(g, f.End, f.End)
+			if g.seen != event.NoTime {
+				g.seen = f.End // the window has events, but shows nothing of them
+			}
 		}
 		w.tidy(id, g, f.End)
 	}
