@@ -219,7 +219,7 @@ func (w *Watcher) step(g *watch, end event.Millis, row *Row) {
 
 // lapse judges window ends without data.
 func (w *Watcher) lapse(g *watch, first, last event.Millis) {
-	m, at, ends := g.machine.lapse(w.timing, w.metric.Slide, first, last)
+	m, at, ends := g.lapse(w.timing, w.metric.Slide, first, last)
 	g.machine, g.previous = m, definition.Number{}
 	if ends {
 		w.resolve(g, at)
