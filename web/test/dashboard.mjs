@@ -233,6 +233,7 @@ async function hostileText() {
       const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       assert.equal(over, 0, "a long address must not widen the page");
     });
+    await check("alerts are counted, listed the worst first, and open in place, all of it as text", () => alertsOf(server, page));
     await check("dead letters are shown as text, without addresses of visitors", async () => {
       await page.keyboard.press("2");
       await page.waitForSelector("table.letters tbody tr");
@@ -249,6 +250,37 @@ async function hostileText() {
     await server.remove();
     rmSync(definitions);
   }
+}
+
+// alertsOf compares the list of alerts with REST, once the brief one is over.
+async function alertsOf(server, page) {
+  await until("the brief alert is over", async () => (await server.get("/alerts?state=resolved")).alerts.length === 1);
+  const { alerts: firing } = await server.get("/alerts?state=firing");
+  assert.equal(firing.length, hostile.urls.length);
+  await page.waitForFunction(() => document.querySelectorAll(".alert.over").length === 1);
+  assert.equal(await page.textContent('.tab[href="#live"] .count'), `${firing.length} firing`);
+  const shown = await page.$$eval(".alert", (all) => all.map((e) => [e.dataset.alert, e.querySelector(".alert-title").textContent]));
+  for (const a of firing) assert.ok(shown.slice(0, -1).some(([id, title]) => id === a.id && title === `critical: ${a.title}`), `${JSON.stringify(shown)} has ${a.title}`);
+  assert.equal(shown.at(-1)[1], "low: Over at once");
+
+  await page.click(".count");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "alerts");
+  const [first] = shown;
+  await page.click(`[data-alert="${first[0]}"] .alert-face`);
+  const evidence = await page.textContent(`[data-alert="${first[0]}"] .evidence`);
+  const a = firing.find((one) => one.id === first[0]);
+  for (const said of [a.description, a.group.url, a.pattern_matched, a.recommended_action, "hot_pages"]) assert.ok(evidence.includes(said), `${evidence} has ${said}`);
+  await fits(page);
+  await page.click(`[data-alert="${first[0]}"] .alert-face`);
+  assert.equal(await page.$(".evidence"), null);
+
+  await server.stop();
+  await page.waitForFunction(() => document.querySelector(".freshness strong").textContent === "Disconnected");
+  await server.start();
+  await page.waitForFunction(() => !["Disconnected", "Connecting"].includes(document.querySelector(".freshness strong").textContent), null, { timeout: 30_000 });
+  server.write(hostile.events("/after-the-restart"));
+  await page.waitForFunction((n) => document.querySelectorAll(".alert:not(.over)").length === n, firing.length + 1, { timeout: 45_000 });
+  page.faults = page.faults.filter((f) => !/WebSocket|ERR_CONNECTION_REFUSED|Failed to (load|fetch)/.test(f)); // what a server that is away makes
 }
 
 async function screenshots(dir) {

@@ -28,14 +28,30 @@ metrics:
     group_by: {country: sessionData.country}
     aggregates: {starts: {count: 'eventType == "SESSION_START"'}}
     unit: sessions
+alerts:
+  - name: hot_pages
+    type: FRAUD_DETECTED
+    severity: CRITICAL
+    on: top_pages
+    when: value > 0
+    keep_firing_for: 1h
+    title: "${script} {{ group.url }}"
+    description: "${script} {{ group.url }}"
+    recommended_action: "${script}"
+  - name: brief
+    severity: LOW
+    on: geographic_distribution
+    when: value > 0
+    title: Over at once
 `;
 
-export function events() {
+export function events(...more) {
+  const pages = more.length > 0 ? more : urls;
   const at = Date.now();
   const common = (i) => ({ eventId: `e${i}`, timestamp: at, sessionId: `s${i % 5}`, metadata: { source: "web" } });
   const lines = [];
   for (let i = 0; i < 30; i++) {
-    lines.push({ ...common(i), eventType: "PAGE_VIEW", pageViewData: { url: urls[i % urls.length], title: script } });
+    lines.push({ ...common(i), eventType: "PAGE_VIEW", pageViewData: { url: pages[i % pages.length], title: script } });
     lines.push({
       ...common(100 + i), eventType: "SESSION_START",
       sessionData: { userAgent: script, ipAddress: "203.0.113.9", country: script, deviceType: "DESKTOP" },

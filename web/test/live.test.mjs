@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LiveClient } from "../static/lib/live.mjs";
+import { Log } from "../static/lib/log.mjs";
 
 // A harness plays the server and the clock.
 function harness() {
@@ -152,6 +153,29 @@ test("watching something else leaves the old subscription", () => {
   assert.deepEqual(h.asked("unsubscribe"), [{ op: "unsubscribe", sub: "a.1" }]);
   assert.equal(h.asked("subscribe").at(-1).max_hz, 0.1);
   assert.deepEqual(values(h), [1, 2]);
+});
+
+test("a log is resumed over reconnects, and nothing of it is lost or comes twice", () => {
+  const h = harness();
+  const got = [];
+  const drain = () => got.push(...h.client.board("log").take().map((a) => a.id));
+  h.client.watch("log", { channel: "alerts" }, new Log());
+  h.client.start();
+  h.welcome();
+  assert.deepEqual(h.asked("subscribe"), [{ op: "subscribe", sub: "log.1", channel: "alerts" }]);
+  h.says({ op: "ack", sub: "log.1", seq: 4 });
+  h.says({ op: "entry", sub: "log.1", seq: 6, alert: { id: "a" } });
+  drain();
+  h.socket().onclose({ code: 1006 });
+  h.wait(500);
+  h.welcome();
+  assert.deepEqual(h.asked("subscribe"), [{ op: "subscribe", sub: "log.2", channel: "alerts", after: 6, epoch: "e" }]);
+  h.says({ op: "entry", sub: "log.1", seq: 7, alert: { id: "of the subscription before" } });
+  h.says({ op: "ack", sub: "log.2", seq: 6 });
+  h.says({ op: "entry", sub: "log.2", seq: 8, alert: { id: "b" } });
+  drain();
+  assert.deepEqual(got, ["a", "b"]);
+  assert.deepEqual(h.changes.filter((c) => c !== "state"), ["ack", "entry", "ack", "entry"]);
 });
 
 // Random histories: whatever is sent, a client that follows holds what the server held.
