@@ -91,12 +91,12 @@ func alertMetrics(a *alert.Alert) map[string]float64 {
 	return m
 }
 
-// alertContext is the evidence that the schema has no field for, and on top of it context and group, whose names are the
+// alertContext is the evidence that the schema has no field for, under the names of REST, and on top of it context and group, whose names are the
 // user's.
 func alertContext(a *alert.Alert) map[string]string {
-	c := map[string]string{"definition_hash": a.Hash.String()}
+	c := map[string]string{"rule_hash": a.Hash.String(), "definition_hash": a.Hash.String()}
 	if w := a.Window; w.Metric != "" {
-		c["metric"], c["metric_hash"] = w.Metric, w.Definition.String()
+		c["metric"], c["definition_hash"] = w.Metric, w.Definition.String()
 		c["window_start_ms"], c["window_end_ms"] = strconv.FormatInt(int64(w.Start), 10), strconv.FormatInt(int64(w.End), 10)
 	}
 	for _, labels := range [][]alert.Label{a.Context, a.Group} {

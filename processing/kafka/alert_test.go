@@ -51,7 +51,7 @@ func TestCEAlert(t *testing.T) {
 			"description": "0.7 of the sessions", "patternMatched": "value > 0.65", "affectedUsers": []any{},
 			"metrics": map[string]any{"value": 0.7, "sessions": 120.0},
 			"context": map[string]any{"device": "MOBILE", "country": "<de>", "for": "5m", "metric": "bounce_rate", "window_start_ms": "300000",
-				"window_end_ms": "600000", "definition_hash": definition.Hash{3}.String(), "metric_hash": definition.Hash{4}.String()},
+				"window_end_ms": "600000", "definition_hash": definition.Hash{4}.String(), "rule_hash": definition.Hash{3}.String()},
 			"recommendedAction": nil, "source": "tidemark", "definition": "high_bounce_rate", "state": state, "startedAt": int64(600_000),
 			"endedAt": ended, "evidence": []any{},
 		}
@@ -64,14 +64,14 @@ func TestCEAlert(t *testing.T) {
 		"firing": {bounceAlert(alert.Firing), bounce("firing", 600_000, nil), `{"alertId":"a1","timestamp":600000,` +
 			`"alertType":"HIGH_BOUNCE_RATE","severity":"MEDIUM","title":"Bounce rate is high","description":"0.7 of the sessions",` +
 			`"patternMatched":"value > 0.65","affectedUsers":[],"metrics":{"sessions":120,"value":0.7},"context":{"country":"<de>",` +
-			`"definition_hash":"` + definition.Hash{3}.String() + `","device":"MOBILE","for":"5m","metric":"bounce_rate","metric_hash":"` +
-			definition.Hash{4}.String() + `","window_end_ms":"600000","window_start_ms":"300000"},"recommendedAction":null,` +
+			`"definition_hash":"` + definition.Hash{4}.String() + `","device":"MOBILE","for":"5m","metric":"bounce_rate","rule_hash":"` +
+			definition.Hash{3}.String() + `","window_end_ms":"600000","window_start_ms":"300000"},"recommendedAction":null,` +
 			`"source":"tidemark","definition":"high_bounce_rate","state":"firing","startedAt":600000,"endedAt":null,"evidence":[]}`},
 		"resolved": {bounceAlert(alert.Resolved), bounce("resolved", 900_000, int64(900_000)), ""},
 		"of a pattern; what is infinite is left out": {loneAlert(), map[string]any{
 			"alertId": "a2", "timestamp": ms(1_000), "alertType": "FRAUD_DETECTED", "severity": "CRITICAL", "title": "", "description": "",
 			"patternMatched": "", "affectedUsers": []any{"u1"}, "metrics": map[string]any{"n": 5.0},
-			"context": map[string]any{"definition_hash": definition.Hash{5}.String()}, "recommendedAction": "Look at <the> cards",
+			"context": map[string]any{"definition_hash": definition.Hash{5}.String(), "rule_hash": definition.Hash{5}.String()}, "recommendedAction": "Look at <the> cards",
 			"source": "tidemark", "definition": "card_trials", "state": "firing", "startedAt": int64(1_000), "endedAt": nil,
 			"evidence": []any{"events/3/99"},
 		}, ""},
