@@ -130,15 +130,15 @@ func (c *client) flush(ctx context.Context) (pause, error) {
 			}
 			wait, ring = s.news(&n)
 		}
-		switch {
-		case ring == nil:
+		switch ring {
+		case nil:
 			wait = max(wait, time.Nanosecond) // more at once; but what the client says is heard in between
 			if p.wait == 0 || wait < p.wait {
 				p.wait = wait
 			}
-		case ring == n.board:
+		case n.board:
 			p.board = ring
-		default:
+		case n.alerts:
 			p.alerts = ring
 		}
 	}

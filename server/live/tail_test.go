@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/coder/websocket"
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/tidemark/tidemark/processing"
@@ -336,7 +335,7 @@ func TestDrainingBehind(t *testing.T) {
 		p.hearOp("ack")
 		p.hearEntries(1)
 		stop()
-		if code, last := p.hearClose(); code != websocket.StatusCode(CloseDraining) || last.Op != "goodbye" {
+		if code, last := p.hearClose(); code != CloseDraining || last.Op != "goodbye" {
 			t.Errorf("closed with %d after %+v", code, last)
 		}
 	})
