@@ -17,7 +17,7 @@ const (
 	Provisional Kind = 1 // of an open window: never durable
 	Final       Kind = 2 // once, when W has reached the window's end
 	Correction  Kind = 3 // late but allowed events changed it
-	Retract     Kind = 4 // a published group lost its rank
+	Retract     Kind = 4 // a published group lost its rank, or no longer passes `having`
 )
 
 func (k Kind) String() string {
