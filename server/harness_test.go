@@ -183,6 +183,11 @@ func (e *engine) publish(ch *processing.Changes, w event.Millis) []window.Result
 				results = append(results, *r)
 				ch.Feed = append(ch.Feed, processing.Entry{Seq: e.seq, Type: processing.ResultEntry, AtMs: ch.AtMs, Result: r})
 			}
+			for _, r := range em.Published() {
+				if r.Withheld() {
+					results = append(results, r)
+				}
+			}
 			ch.Results = append(ch.Results, processing.ResultBlock{
 				Metric: em.Metric.Name, Hash: em.Metric.Hash, Start: em.Start, Results: em.Published(),
 			})

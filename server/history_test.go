@@ -65,7 +65,7 @@ func drawTraffic(t *rapid.T, e *engine) []sample {
 			}
 		}
 		w += event.Millis(rapid.IntRange(1, 60_000).Draw(t, "advance"))
-		e.commit(w, max(0, (w-80_000)/10_000*10_000), samples)
+		e.commit(w, (w-80_000)/10_000*10_000-10_000, samples)
 		all = append(all, samples...)
 	}
 	return all

@@ -2,7 +2,6 @@ package live
 
 import (
 	"container/list"
-	"maps"
 	"slices"
 	"sync"
 
@@ -54,9 +53,7 @@ type metricRows struct {
 	finals map[string]*cell // by group
 	open   map[place]*cell
 	first  event.Millis // start of the earliest window with an event; NoTime before it
-	// withheld are the starts of closed windows of a metric without groups that are not empty, but have nothing to show.
-	withheld map[event.Millis]bool
-	shown    event.Millis // start of the last window that had a result; NoTime before it
+	judged *judged      // of a metric without groups that has a `having`; nil of others
 }
 
 // place is where a row belongs.
@@ -94,7 +91,7 @@ func NewBoard(plan *definition.Plan) *Board {
 		mr := &metricRows{
 			rank: i, shape: wire.NewShape(m), metric: m,
 			finals: make(map[string]*cell), open: make(map[place]*cell), first: event.NoTime,
-			withheld: make(map[event.Millis]bool), shown: event.NoTime,
+			judged: newJudged(m),
 		}
 		b.metrics = append(b.metrics, mr)
 		b.byHash[m.Hash] = mr
@@ -147,10 +144,14 @@ func (b *Board) commitLocked(seq uint64, w event.Millis, results []window.Result
 		}
 	}
 	b.seq = seq
-	if w > b.watermark {
-		b.watermark = w
-		for _, mr := range b.metrics {
+	moved := w > b.watermark
+	b.watermark = max(w, b.watermark)
+	for _, mr := range b.metrics {
+		if moved {
 			b.closeLocked(mr)
+		}
+		if mr.judged != nil && b.watermark != event.NoTime {
+			b.judgedFinalLocked(mr)
 		}
 	}
 	b.announceLocked()
@@ -160,19 +161,19 @@ func (b *Board) commitLocked(seq uint64, w event.Millis, results []window.Result
 func (b *Board) resultLocked(mr *metricRows, r *window.Result) {
 	at := mr.place(r)
 	held := mr.finals[at.group]
-	mr.noteFirst(r.Start)
+	if mr.judged != nil {
+		mr.noteFirst(r.Start)
+		mr.judged.take(r)
+		return // judgedFinalLocked shows what counts
+	}
 	if r.Kind == window.Retract {
 		if held != nil && held.start == at.start {
 			delete(mr.finals, at.group)
 			b.removeLocked(held)
 		}
-		if mr.shape.ImpliesEmpty() {
-			mr.withheld[r.Start] = true
-		}
 		return
 	}
-	delete(mr.withheld, r.Start)
-	mr.shown = max(mr.shown, r.Start)
+	mr.noteFirst(r.Start)
 	if held != nil && held.start > at.start {
 		return // corrects a window that is no longer the last one
 	}
@@ -191,8 +192,10 @@ func (b *Board) closeLocked(mr *metricRows) {
 			b.removeLocked(c)
 		}
 	}
-	if mr.shape.ImpliesEmpty() {
-		b.supplyFinalLocked(mr)
+	if len(mr.metric.Keys) == 0 {
+		if mr.judged == nil {
+			b.supplyFinalLocked(mr)
+		}
 		return
 	}
 	for group, c := range mr.finals {
@@ -206,11 +209,7 @@ func (b *Board) closeLocked(mr *metricRows) {
 // supplyFinalLocked stands in for the newest closed window of an ungrouped metric when nothing happened in it.
 func (b *Board) supplyFinalLocked(mr *metricRows) {
 	newest := window.FirstWindow(mr.metric, b.watermark+1) - mr.metric.Slide
-	for mr.withheld[newest] {
-		newest -= mr.metric.Slide
-	}
-	maps.DeleteFunc(mr.withheld, func(start event.Millis, _ bool) bool { return start < HoldFrom(mr.metric, b.watermark) })
-	if mr.first == event.NoTime || newest < mr.first || newest <= mr.shown {
+	if mr.first == event.NoTime || newest < mr.first {
 		return
 	}
 	held := mr.finals[""]
