@@ -19,7 +19,7 @@ func (e *Expected) Diff(got []Got, finals bool, room func(metric, number string)
 	var lines []string
 	rows := map[string]*Result{}
 	for i := range got {
-		name := got[i].Row.name()
+		name := got[i].name()
 		if rows[name] != nil {
 			lines = append(lines, name+": came twice")
 		}

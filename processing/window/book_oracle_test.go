@@ -39,22 +39,22 @@ func drawSpec(t *rapid.T) sampleSpec {
 	return s
 }
 
-func (s sampleSpec) yaml() string {
+func (spec sampleSpec) yaml() string {
 	having := ""
-	if s.having {
+	if spec.having {
 		having = ", having: a > 0"
 	}
 	return fmt.Sprintf("- {name: m, window: {size: %dms, slide: %dms, offset: %dms}, allowed_lateness: %dms, group_by: {url: url}, limit: %d, aggregates: {a: {sum: amount}}%s}\n",
-		s.size, s.slide, s.offset, s.lateness, s.limit, having)
+		spec.size, spec.slide, spec.offset, spec.lateness, spec.limit, having)
 }
 
 // paneEnd is the end of the pane of a time: panes are as wide as what size and slide are both multiples of.
-func (s sampleSpec) paneEnd(t event.Millis) event.Millis {
-	width := s.slide
-	for s.size%width != 0 || s.slide%width != 0 {
+func (spec sampleSpec) paneEnd(t event.Millis) event.Millis {
+	width := spec.slide
+	for spec.size%width != 0 || spec.slide%width != 0 {
 		width--
 	}
-	start := event.Millis(-1_000_000_000) + s.offset // a multiple of all widths there are, and the offset
+	start := event.Millis(-1_000_000_000) + spec.offset // a multiple of all widths there are, and the offset
 	return start + (t-start)/width*width + width
 }
 

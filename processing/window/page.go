@@ -30,7 +30,7 @@ func (pg *page) publish(m *definition.Metric, start event.Millis, ev evaluation,
 		before[groupID(pg.published[i].Group)] = &pg.published[i]
 		highest = max(highest, pg.published[i].Revision)
 	}
-	results := make([]Result, len(ev.rows))
+	results := make([]Result, 0, len(ev.rows)+1)
 	ranks := make(map[string]int, len(ev.rows))
 	fresh := make(map[string]bool, len(ev.rows))
 	for rank, row := range ev.rows {
@@ -48,7 +48,7 @@ func (pg *page) publish(m *definition.Metric, start event.Millis, ev evaluation,
 		default:
 			r.Kind, r.Revision, r.Seq = old.Kind, old.Revision, old.Seq
 		}
-		results[rank] = r
+		results = append(results, r)
 	}
 	gone := pg.gone(ranks)
 	if ev.withheld(m) && len(pg.published) == 0 {
