@@ -90,7 +90,8 @@ func runExample(t *testing.T, definitions, events string) string {
 		want := reference.Compute(reference.Read(base.YAML, []byte(definitions)), reference.Input{
 			Partitions: byPartition(log, 1), Floats: []string{"value"}, Watermark: status.Watermark,
 		})
-		finals, last := languageRows(plan, store)
+		found := stateOf(t, plan, store, nil, false)
+		finals, last := found.rows(plan)
 		estimate := func(string, string) float64 { return 0.011 }
 		for _, line := range append(want.Diff(finals, true, estimate), want.Diff(last, false, estimate)...) {
 			t.Errorf("the reference says: %s", line)

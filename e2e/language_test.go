@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"pgregory.net/rapid"
 
 	"github.com/tidemark/tidemark/e2e/reference"
@@ -20,6 +20,7 @@ import (
 	"github.com/tidemark/tidemark/processing/memory"
 	"github.com/tidemark/tidemark/processing/window"
 	"github.com/tidemark/tidemark/schemas"
+	"github.com/tidemark/tidemark/store"
 )
 
 const languageBase event.Millis = 1_760_000_000_000
@@ -41,9 +42,14 @@ func TestAnyDefinitions(t *testing.T) {
 		}
 		batches := drawEvents(rt)
 		workers, round := rapid.IntRange(1, 3).Draw(rt, "workers"), rapid.SampledFrom([]int{1, 7, 1000}).Draw(rt, "round")
-		log, store := memory.NewLog(languagePartitions, round), memory.NewStore()
+		log := memory.NewLog(languagePartitions, round)
+		// The store in memory checks what the pipeline does to it, the real one is what users have.
+		kept, onDisk := memory.NewStore(), vfs.NewMem()
+		onPebble := rapid.IntRange(0, 3).Draw(rt, "store") == 0
 		var status processing.Status
+		var found state
 		synctest.Test(t, func(t *testing.T) {
+			defer func() { found = stateOf(t, plan, kept, onDisk, onPebble) }()
 			for i, batch := range batches {
 				if i > 0 {
 					pass(time.Duration(i*i) * time.Second)
@@ -53,13 +59,21 @@ func TestAnyDefinitions(t *testing.T) {
 				if i == len(batches)-1 {
 					wait = 6 * time.Minute // everything but a day's window closes
 				}
-				status = runFor(t, plan, log, store, workers, wait)
+				if !onPebble {
+					status = runFor(t, plan, log, kept, workers, wait)
+					continue
+				}
+				s := openStore(t, onDisk)
+				status = runFor(t, plan, log, s, workers, wait)
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
 			}
 		})
 		want := reference.Compute(reference.Read(base.YAML, []byte(text)), reference.Input{
-			Partitions: byPartition(log, languagePartitions), Floats: []string{"value"}, Floors: journal(rt, store, plan), Watermark: status.Watermark,
+			Partitions: byPartition(log, languagePartitions), Floats: []string{"value"}, Floors: found.floors, Watermark: status.Watermark,
 		})
-		finals, last := languageRows(plan, store)
+		finals, last := found.rows(plan)
 		room := func(metric, number string) float64 {
 			if number == "value" && w.estimates[metric] {
 				return math.Inf(1) // the aggregates that it is made of are compared
@@ -83,7 +97,7 @@ func TestAnyDefinitions(t *testing.T) {
 const languagePartitions = 3
 
 // runFor runs the pipeline for a while.
-func runFor(t *testing.T, plan *definition.Plan, log *memory.Log, store *memory.Store, workers int, wait time.Duration) processing.Status {
+func runFor(t *testing.T, plan *definition.Plan, log *memory.Log, store processing.Store, workers int, wait time.Duration) processing.Status {
 	t.Helper()
 	options := processing.DefaultOptions()
 	options.Workers, options.WriterSchema, options.Encoding = workers, schemas.Events, event.JSON
@@ -102,28 +116,58 @@ func runFor(t *testing.T, plan *definition.Plan, log *memory.Log, store *memory.
 	return p.Status()
 }
 
-func journal(t *rapid.T, store *memory.Store, plan *definition.Plan) []reference.Floor {
-	state, err := store.Load(plan)
+// state is what a store holds in the end.
+type state struct {
+	floors  []reference.Floor
+	windows map[definition.Hash][]window.Result
+	entries []processing.Entry
+}
+
+func stateOf(t *testing.T, plan *definition.Plan, kept *memory.Store, onDisk vfs.FS, onPebble bool) state {
+	t.Helper()
+	found := state{windows: make(map[definition.Hash][]window.Result)}
+	var from processing.Store = kept
+	if onPebble {
+		s := openStore(t, onDisk)
+		defer func() { _ = s.Close() }()
+		from = s
+		e := &engine{t: t, store: s}
+		found.entries = e.entries()
+		e.view(func(v *store.View) (err error) {
+			for i := range plan.Metrics {
+				m := &plan.Metrics[i]
+				if found.windows[m.Hash], err = v.Windows(m.Hash, -1<<60, 1<<60, nil, 1<<30); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	} else {
+		found.entries = kept.Entries()
+		for i := range plan.Metrics {
+			found.windows[plan.Metrics[i].Hash] = kept.Windows(plan.Metrics[i].Hash)
+		}
+	}
+	loaded, err := from.Load(plan)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var floors []reference.Floor
-	for _, f := range state.Floors {
-		floors = append(floors, reference.Floor{Partition: f.Partition, Offset: f.Offset, Floor: f.Floor})
+	for _, f := range loaded.Floors {
+		found.floors = append(found.floors, reference.Floor{Partition: f.Partition, Offset: f.Offset, Floor: f.Floor})
 	}
-	return floors
+	return found
 }
 
-func languageRows(plan *definition.Plan, store *memory.Store) (finals, last []reference.Got) {
+func (s *state) rows(plan *definition.Plan) (finals, last []reference.Got) {
 	metrics := make(map[definition.Hash]*definition.Metric)
 	for i := range plan.Metrics {
 		m := &plan.Metrics[i]
 		metrics[m.Hash] = m
-		for _, r := range store.Windows(m.Hash) {
+		for _, r := range s.windows[m.Hash] {
 			last = append(last, gotOf(m, &r))
 		}
 	}
-	for _, e := range store.Entries() {
+	for _, e := range s.entries {
 		if r := e.Result; r != nil && r.Kind == window.Final {
 			finals = append(finals, gotOf(metrics[r.Definition], r))
 		}
@@ -182,5 +226,12 @@ func drawEvent(t *rapid.T, at, now event.Millis) event.Record {
 		t.Fatal(err)
 	}
 	p := event.PartitionID(len(session.(string)+fmt.Sprint(user))) % languagePartitions
-	return event.Record{Partition: p, Timestamp: slices.Max([]event.Millis{at, now}), Value: value}
+	rec := event.Record{Partition: p, Timestamp: max(at, now), Value: value}
+	switch rapid.IntRange(0, 40).Draw(t, "trouble") {
+	case 0:
+		rec.Value = value[:len(value)/2]
+	case 1:
+		rec.Timestamp = at - 301_000 // its clock is more than five minutes ahead
+	}
+	return rec
 }

@@ -151,9 +151,6 @@ func (w *definitionsWriter) aggregate(from string, exact bool) (does string, est
 	case "max":
 		return "max: " + number() + where, false
 	case "first", "last":
-		if from != "" {
-			return "max: " + number() + where, false // which of two sessions that closed at one moment is first is not for this test
-		}
 		return w.pick("first", "last") + ": " + number() + where, false
 	case "uniques":
 		if from != "" {

@@ -73,5 +73,7 @@ func (r *run) closed(k *kind, key any, events []*item, at event.Millis, reason s
 	for i := range k.aggregates {
 		of[k.aggregates[i].name] = k.aggregates[i].compute(r.events, events)
 	}
-	return &item{fields: of, order: event.Order{Time: at}, watermark: noTime}
+	// Sessions that closed at one moment are in the order of their last events.
+	order := event.Order{Time: at, Coordinate: events[len(events)-1].order.Coordinate}
+	return &item{fields: of, order: order, watermark: noTime}
 }

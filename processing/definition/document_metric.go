@@ -129,19 +129,23 @@ func (r *reader) groups(m *metricSpec, o *object) {
 	}
 	m.limit = o.whole("limit", 1, defaultLimit)
 	m.maxGroups = o.whole("max_groups", 1, defaultMaxGroups)
-	if e.node.Kind == yaml.SequenceNode {
+	switch e.node.Kind {
+	case yaml.SequenceNode:
 		for _, path := range r.list(e) {
 			if x := r.expression(&path); x != nil {
 				r.key(m, pathName(x.text), *x)
 			}
 		}
-	} else {
+	case yaml.MappingNode:
 		for _, k := range r.entries(e.node, e.at) {
 			if x := r.expression(&k); x != nil {
 				r.name(k.key, k.keyAt)
 				r.key(m, k.key, *x)
 			}
 		}
+	default:
+		r.wrong(e.node, e.at, "a list of paths, or a mapping of names to expressions")
+		return
 	}
 	if len(m.keys) == 0 && len(e.node.Content) == 0 {
 		r.faults.add(e.at, "group_by names no key: leave it out")
