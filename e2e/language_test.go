@@ -235,3 +235,55 @@ func drawEvent(t *rapid.T, at, now event.Millis) event.Record {
 	}
 	return rec
 }
+
+// A value that can't be held is null for the accumulators that would hold it, and counted once for each of them; what
+// others make of it, and of the event, is not touched.
+func TestValuesThatCantBeHeld(t *testing.T) {
+	t.Parallel()
+	plan, err := definition.Load("d.yaml", []byte(`
+version: 1
+defaults: false
+sessions:
+  - {name: visits, key: sessionId, gap: 10s, aggregates: {spent: {sum: conversionData.value}}}
+metrics:
+  - name: money
+    window: {size: 10s}
+    aggregates:
+      total: {sum: conversionData.value}
+      same: {sum: conversionData.value}
+      most: {max: conversionData.value}
+      half: {quantile: conversionData.value, q: 0.5}
+      kinds: {uniques: conversionData.value}
+      n: {count: true}
+    value: total
+`), schemas.Events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, kept := memory.NewLog(1, 10), memory.NewStore()
+	var status processing.Status
+	synctest.Test(t, func(t *testing.T) {
+		for _, value := range []string{"5", "1e300", "-1.1e18", "1e18"} {
+			log.Append(event.Record{Timestamp: languageBase, Value: fmt.Appendf(nil,
+				`{"eventId":"e","timestamp":%d,"eventType":"CONVERSION","sessionId":"s","conversionData":{"conversionType":"SIGNUP","value":%s},"metadata":{"source":"t"}}`,
+				languageBase, value)})
+		}
+		status = runFor(t, plan, log, kept, 1, 5*time.Minute)
+	})
+	// Two values, and four accumulators that can't hold them: equal sums are one.
+	if got := status.Counters; got.BadValues != 8 || got.Applied != 4 || got.DeadLetters != 0 {
+		t.Errorf("counters %+v, want 8 bad values of 4 records", got)
+	}
+	rows := kept.Windows(plan.Metrics[0].Hash)
+	if len(rows) != 1 {
+		t.Fatalf("%d rows", len(rows))
+	}
+	var got []string
+	for i, a := range plan.Metrics[0].Aggregates {
+		got = append(got, fmt.Sprintf("%s=%.3g", a.Name, rows[0].Aggregates[i].Float))
+	}
+	const want = "half=5 kinds=4 most=1e+18 n=4 same=1e+18 total=1e+18"
+	if text := strings.Join(got, " "); text != want {
+		t.Errorf("%s, want %s", text, want)
+	}
+}
