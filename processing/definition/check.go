@@ -262,6 +262,13 @@ func (c *checker) call(n ast.Node, name string, arguments []ast.Node) *term {
 	at := n.Location().From
 	f, ok := c.known()[name]
 	if !ok {
+		for _, a := range arguments {
+			switch a.(type) {
+			case *ast.ArrayNode, *ast.PredicateNode: // what only functions take that are not there
+			default:
+				c.term(a) // for its faults
+			}
+		}
 		return c.fault(at, "no function is called %s%s; there are %s", name, didYouMean(name, slices.Sorted(maps.Keys(c.known()))), c.functions())
 	}
 	if len(arguments) != f.arguments {
