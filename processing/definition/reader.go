@@ -140,6 +140,10 @@ func (r *reader) object(n *yaml.Node, at spot, known ...string) *object {
 			o.items = append(o.items, e)
 			continue
 		}
+		if strings.ContainsAny(e.key, "()<>=+*/?\"' ") {
+			r.faults.add(e.keyAt, "this is no key: between braces an expression with a comma needs quotes")
+			continue
+		}
 		r.faults.add(e.keyAt, "unknown key%s", hint(e.key, known))
 	}
 	return o
