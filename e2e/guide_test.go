@@ -84,9 +84,11 @@ func runExample(t *testing.T, definitions, events string) string {
 	for _, line := range strings.Split(strings.TrimSpace(events), "\n") {
 		log.Append(guideEvent(t, strings.Fields(line)))
 	}
+	options := languageOptions()
+	options.MinCommit = time.Second
 	var lines []string
 	synctest.Test(t, func(t *testing.T) {
-		status := runFor(t, plan, log, store, 1, 30*time.Minute)
+		status := runFor(t, plan, log, store, options, 30*time.Minute)
 		want := reference.Compute(reference.Read(base.YAML, []byte(definitions)), reference.Input{
 			Partitions: byPartition(log, 1), Floats: []string{"value"}, Watermark: status.Watermark,
 		})

@@ -41,8 +41,10 @@ func TestAnyDefinitions(t *testing.T) {
 			rt.Fatalf("%v\n%s", err, text)
 		}
 		batches := drawEvents(rt)
-		workers, round := rapid.IntRange(1, 3).Draw(rt, "workers"), rapid.SampledFrom([]int{1, 7, 1000}).Draw(rt, "round")
-		log := memory.NewLog(languagePartitions, round)
+		log := memory.NewLog(languagePartitions, rapid.SampledFrom([]int{1, 7, 1000}).Draw(rt, "round"))
+		options := languageOptions()
+		options.Workers = rapid.IntRange(1, 3).Draw(rt, "workers")
+		options.MinCommit = rapid.SampledFrom([]time.Duration{options.MinCommit, 300 * time.Millisecond, time.Second, time.Second}).Draw(rt, "interval")
 		// The store in memory checks what the pipeline does to it, the real one is what users have.
 		kept, onDisk := memory.NewStore(), vfs.NewMem()
 		onPebble := rapid.IntRange(0, 3).Draw(rt, "store") == 0
@@ -60,11 +62,11 @@ func TestAnyDefinitions(t *testing.T) {
 					wait = 6 * time.Minute // everything but a day's window closes
 				}
 				if !onPebble {
-					status = runFor(t, plan, log, kept, workers, wait)
+					status = runFor(t, plan, log, kept, options, wait)
 					continue
 				}
 				s := openStore(t, onDisk)
-				status = runFor(t, plan, log, s, workers, wait)
+				status = runFor(t, plan, log, s, options, wait)
 				if err := s.Close(); err != nil {
 					t.Error(err)
 				}
@@ -96,11 +98,15 @@ func TestAnyDefinitions(t *testing.T) {
 
 const languagePartitions = 3
 
-// runFor runs the pipeline for a while.
-func runFor(t *testing.T, plan *definition.Plan, log *memory.Log, store processing.Store, workers int, wait time.Duration) processing.Status {
-	t.Helper()
+func languageOptions() processing.Options {
 	options := processing.DefaultOptions()
-	options.Workers, options.WriterSchema, options.Encoding = workers, schemas.Events, event.JSON
+	options.Workers, options.WriterSchema, options.Encoding = 1, schemas.Events, event.JSON
+	return options
+}
+
+// runFor runs the pipeline for a while.
+func runFor(t *testing.T, plan *definition.Plan, log *memory.Log, store processing.Store, options processing.Options, wait time.Duration) processing.Status {
+	t.Helper()
 	p, err := processing.New(plan, log.Reader(), store, options)
 	if err != nil {
 		t.Fatal(err)
@@ -268,7 +274,7 @@ metrics:
 				`{"eventId":"e","timestamp":%d,"eventType":"CONVERSION","sessionId":"s","conversionData":{"conversionType":"SIGNUP","value":%s},"metadata":{"source":"t"}}`,
 				languageBase, value)})
 		}
-		status = runFor(t, plan, log, kept, 1, 5*time.Minute)
+		status = runFor(t, plan, log, kept, languageOptions(), 5*time.Minute)
 	})
 	// Two values, and four accumulators that can't hold them: equal sums are one.
 	if got := status.Counters; got.BadValues != 8 || got.Applied != 4 || got.DeadLetters != 0 {
