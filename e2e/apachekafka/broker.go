@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +34,7 @@ func Need(t testing.TB) {
 // Options configure a broker. The zero value is one with Plaintext alone.
 type Options struct {
 	Listeners  []Listener        // beside Plaintext
-	Users      map[string]string // passwords by name, for PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512
+	Users      map[string]string // passwords by name, for PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512; without commas
 	Properties map[string]string // of server.properties, before those that this package sets
 }
 
@@ -108,6 +110,17 @@ func (b *Broker) Restart(t testing.TB) {
 	}
 }
 
+// Reconfigure restarts the broker with other options. Users stay those that it was started with, and listeners keep their
+// names and addresses.
+func (b *Broker) Reconfigure(t testing.TB, options Options) {
+	t.Helper()
+	b.options = options
+	if err := b.configure(); err != nil {
+		t.Fatal(err)
+	}
+	b.Restart(t)
+}
+
 // Tool runs one of Kafka's command line tools, by its class, and returns what it prints.
 func (b *Broker) Tool(t testing.TB, in []byte, class string, args ...string) string {
 	t.Helper()
@@ -171,7 +184,7 @@ func (b *Broker) java(level string, args ...string) *exec.Cmd {
 }
 
 // startLimit is long: a test machine has other things to do too.
-const startLimit = 2 * time.Minute
+const startLimit = 5 * time.Minute
 
 // launch starts the process and waits until it takes requests.
 func (b *Broker) launch() error {
@@ -208,7 +221,9 @@ func (b *Broker) kill() {
 	}
 }
 
-// log returns the last lines of the log.
+var entry = regexp.MustCompile(`^\d\d:\d\d:\d\d\.`)
+
+// log returns the last lines of the log, without those that tell of nothing unusual.
 func (b *Broker) log(lines int) string {
 	content, err := os.ReadFile(b.file("log"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -217,6 +232,12 @@ func (b *Broker) log(lines int) string {
 	if err != nil {
 		return err.Error()
 	}
-	all := strings.Split(strings.TrimRight(string(content), "\n"), "\n")
+	usual := false
+	all := slices.DeleteFunc(strings.Split(strings.TrimRight(string(content), "\n"), "\n"), func(line string) bool {
+		if entry.MatchString(line) {
+			usual = strings.Contains(line, " INFO ")
+		}
+		return usual
+	})
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
