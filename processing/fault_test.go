@@ -133,3 +133,34 @@ func TestPartitionThatIsNotThereYetHoldsTheWatermark(t *testing.T) {
 		r.end()
 	})
 }
+
+// A cluster that does not answer is waited for, and the verdict tells why. What is known of the ends gets old meanwhile, so
+// that nothing becomes idle.
+func TestAClusterThatDoesNotAnswerIsWaitedFor(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := memory.NewLog(2, 100)
+		log.Append(rec(0, 100*time.Second, "url=/a"), rec(1, 10*time.Second, "url=/b"))
+		log.Leave(errors.New("wrong password"))
+		r := start(t, log, memory.NewStore(), rigMetrics)
+		pass(time.Minute)
+		r.want("verdict", r.Status().Verdict, "Starting: waiting for Kafka: wrong password")
+		r.want("verified", r.Status().Verified, false)
+		log.Leave(nil)
+		pass(3 * time.Second)
+		r.want("W", r.watermark(), "4.999s")
+		r.want("verdict", r.Status().Verdict, "Healthy")
+
+		log.Leave(errors.New("connection refused"))
+		pass(3 * time.Minute)
+		r.want("phase", r.Status().Phase, processing.CatchingUp)
+		r.want("verdict", r.Status().Verdict, "Kafka does not answer, and the watermark waits: connection refused")
+		r.want("W", r.watermark(), "4.999s")
+		log.Leave(nil)
+		log.Append(rec(1, 50*time.Second, "url=/b"))
+		pass(3 * time.Second)
+		r.want("verdict", r.Status().Verdict, "Healthy")
+		r.want("W", r.watermark(), "44.999s")
+		r.want("late", r.Status().Counters.Late, 0)
+		r.end()
+	})
+}

@@ -18,6 +18,7 @@ type Log struct {
 	id         [16]byte
 	partitions []*partition
 	round      int
+	away       error         // why the cluster does not answer; nil: it does
 	changed    chan struct{} // closed and replaced at every change
 }
 
@@ -86,6 +87,9 @@ func (l *Log) End(id event.PartitionID) {
 	l.change(func() { l.partitions[id].open = noOffset })
 	l.Control(id)
 }
+
+// Leave keeps the cluster from answering, as a broker does that is away; with nil it is there again.
+func (l *Log) Leave(reason error) { l.change(func() { l.away = reason }) }
 
 // Add adds a partition.
 func (l *Log) Add() { l.change(func() { l.partitions = append(l.partitions, newPartition()) }) }
@@ -189,9 +193,22 @@ func (r *Reader) Reported(id event.PartitionID) event.Offset {
 }
 
 // Open implements processing.Source.
-func (r *Reader) Open(context.Context, func(error)) (processing.Topic, error) {
+func (r *Reader) Open(ctx context.Context, waiting func(reason error)) (processing.Topic, error) {
 	r.log.mu.Lock()
 	defer r.log.mu.Unlock()
+	for r.log.away != nil {
+		waiting(r.log.away)
+		changed := r.log.changed
+		r.log.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+		r.log.mu.Lock()
+		if ctx.Err() != nil {
+			return processing.Topic{}, ctx.Err()
+		}
+	}
 	t := processing.Topic{ClusterID: r.log.cluster, ID: r.log.id, Name: "events"}
 	for i := range r.log.partitions {
 		t.Partitions = append(t.Partitions, event.PartitionID(i))
@@ -244,6 +261,9 @@ func (r *Reader) fetchOf(id event.PartitionID, p *partition) (processing.Fetched
 		return f, true
 	}
 	from := r.positions[id]
+	if r.log.away != nil {
+		return processing.Fetched{}, false
+	}
 	to := min(from+event.Offset(r.log.round), p.stable())
 	if p.stalled || to <= from {
 		return processing.Fetched{}, false
@@ -281,6 +301,9 @@ func (r *Reader) Resume(partitions []event.PartitionID) {
 func (r *Reader) Ends(context.Context) ([]processing.End, error) {
 	r.log.mu.Lock()
 	defer r.log.mu.Unlock()
+	if r.log.away != nil {
+		return nil, r.log.away
+	}
 	var ends []processing.End
 	for i, p := range r.log.partitions {
 		e := processing.End{Partition: event.PartitionID(i), SentAt: time.Now(), Err: p.unknown}
