@@ -3,6 +3,6 @@
 // The pipeline runs in bubbles of fake time over a log and a file system in memory, and every window of every default
 // metric is held against package oracle, which computes them from the records alone: with one worker and several, after
 // idle spells, with partitions that fall silent, killed anywhere. The binary is started, interrupted and killed for
-// real, and kcat is its client. What users are promised about time and size is measured and printed; a busy machine
+// real, and kcat is its client; package apachekafka starts the broker that it is held against. What users are promised about time and size is measured and printed; a busy machine
 // gets ten times the time before a test fails, and never more memory.
 package e2e
