@@ -67,7 +67,7 @@ func TestScenariosDoWhatTheySay(t *testing.T) {
 			return runs[name]
 		}
 		o := undisturbed()
-		o.Scenario, o.Rate, o.Duration = name, 40, 50*minute
+		o.Scenario, o.Rate, o.Duration = name, 25, 50*minute
 		runs[name] = byMinute(events(t, o), o.Start)
 		return runs[name]
 	}

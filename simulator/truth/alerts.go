@@ -69,11 +69,16 @@ func (j *judge) window(w *Window) *Alert {
 }
 
 func (j *judge) holds(r *Result) bool {
-	samples := float64(r.Count)
-	if j.rule.Samples != "" {
-		samples = *r.Aggregates[j.rule.Samples]
+	return r.Value != nil && j.rule.enough(r) && j.rule.Holds(*r.Value)
+}
+
+// enough reports whether a result has as many samples as the rule asks for.
+func (r *Rule) enough(of *Result) bool {
+	samples := float64(of.Count)
+	if r.Samples != "" {
+		samples = *of.Aggregates[r.Samples]
 	}
-	return r.Value != nil && samples >= j.rule.Least && j.rule.Holds(*r.Value)
+	return samples >= r.Least
 }
 
 // empty takes the empty window that comes next.

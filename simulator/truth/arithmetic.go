@@ -11,7 +11,16 @@ func number(f float64) *float64 { return &f }
 func count[T any](items []T) *float64 { return number(float64(len(items))) }
 
 func where[T any](items []T, takes func(T) bool) []T {
-	var taken []T
+	n := 0
+	for _, item := range items {
+		if takes(item) {
+			n++
+		}
+	}
+	if n == len(items) {
+		return items
+	}
+	taken := make([]T, 0, n)
 	for _, item := range items {
 		if takes(item) {
 			taken = append(taken, item)

@@ -14,6 +14,12 @@ type Options struct {
 	// Watermark is the W up to which windows and sessions close. When it is zero, W is the lowest watermark of the
 	// partitions that hold an event; at EndOfTime everything closes, as in a topic that has fallen quiet.
 	Watermark event.Millis
+	// Metrics are those to compute, by name; nil is all of them.
+	Metrics []string
+}
+
+func (o *Options) wants(metric string) bool {
+	return o.Metrics == nil || slices.Contains(o.Metrics, metric)
 }
 
 // Sink takes what is found, as it is found; what is nil is not told.
@@ -52,7 +58,7 @@ type partition struct {
 
 // NewFold makes a fold of no records.
 func NewFold(o Options, s Sink) *Fold {
-	f := &Fold{options: o, sink: s, advanced: noTime, names: names{}}
+	f := &Fold{options: o, sink: s, advanced: noTime, names: names{map[string]*name{}, map[string]*string{}}}
 	for p := range o.Partitions {
 		own := partition{highest: noTime}
 		for _, floor := range o.Floors {
@@ -64,10 +70,14 @@ func NewFold(o Options, s Sink) *Fold {
 	}
 	f.cutter = cutter{rules: &f.options.Rules, open: map[string]*Session{}}
 	for i := range eventMetrics {
-		f.events = append(f.events, newBook(&eventMetrics[i], o.Rules.AllowedLateness))
+		if o.wants(eventMetrics[i].name) {
+			f.events = append(f.events, newBook(&eventMetrics[i], o.Rules.AllowedLateness))
+		}
 	}
 	for i := range sessionMetrics {
-		f.sessions = append(f.sessions, newBook(&sessionMetrics[i], 0))
+		if o.wants(sessionMetrics[i].name) {
+			f.sessions = append(f.sessions, newBook(&sessionMetrics[i], 0))
+		}
 	}
 	for i := range o.Rules.Alerts {
 		r := &o.Rules.Alerts[i]
@@ -96,7 +106,7 @@ func (f *Fold) Add(rec *event.Record) {
 	p.next = rec.Offset + 1
 	f.counters.Consumed++
 	at := event.Coordinate{Partition: rec.Partition, Offset: rec.Offset}
-	e, reason := read(rec, rules, f.names)
+	e, reason := read(rec, rules, &f.names)
 	if reason != "" {
 		f.counters.DeadLetters++
 		if f.sink.DeadLetter != nil {

@@ -66,13 +66,13 @@ const (
 )
 
 // read decodes a record. The names of its visitor and session are the known ones. The reason is empty when it is an event.
-func read(rec *event.Record, rules *Rules, known names) (f *fact, reason string) {
+func read(rec *event.Record, rules *Rules, known *names) (f *fact, reason string) {
 	e := &tracked{}
 	if len(rec.Value) > 0 && rec.Value[0] == '{' {
 		if json.Unmarshal(rec.Value, e) != nil || !e.complete() {
 			return nil, undecodable
 		}
-	} else if rest, err := schema.Decode(rec.Value, e); err != nil || len(rest) > 0 {
+	} else if rest, err := schema.Decode(unframed(rec.Value), e); err != nil || len(rest) > 0 {
 		return nil, undecodable
 	}
 	switch t := event.Millis(*e.Timestamp); {
@@ -84,31 +84,46 @@ func read(rec *event.Record, rules *Rules, known names) (f *fact, reason string)
 	return factOf(e, known), ""
 }
 
+// unframed is what follows the fingerprint or the number of the schema, of which there is only one. Raw Avro begins with the length
+// of an event id: neither 0 nor C3 01, which is negative, is one.
+func unframed(value []byte) []byte {
+	const fingerprint, number = 2 + 8, 1 + 4
+	switch {
+	case len(value) >= fingerprint && value[0] == 0xc3 && value[1] == 1:
+		return value[fingerprint:]
+	case len(value) >= number && value[0] == 0:
+		return value[number:]
+	default:
+		return value
+	}
+}
+
 // complete reports whether a JSON object has the fields that may not be left out.
 func (e *tracked) complete() bool {
 	return e.EventID != nil && e.Timestamp != nil && e.SessionID != nil && e.Metadata != nil && eventTypes[e.EventType]
 }
 
 // factOf picks what metrics and sessions look at, so that the rest can be forgotten.
-func factOf(e *tracked, known names) *fact {
+func factOf(e *tracked, known *names) *fact {
 	t := event.Millis(*e.Timestamp)
-	f := &fact{eventType: e.EventType, session: known.of(*e.SessionID, t), order: event.Order{Time: t}}
+	f := &fact{eventType: *known.word(&e.EventType), session: known.of(*e.SessionID, t), order: event.Order{Time: t}}
 	if f.visitor = f.session; e.UserID != nil {
 		f.visitor = known.of(*e.UserID, t)
 	}
 	if v := e.PageViewData; v != nil {
-		url := v.URL
-		f.url = &url
+		f.url = known.word(&v.URL)
 		if v.PageLoadTime != nil {
 			f.loadTime = number(float64(*v.PageLoadTime))
 		}
 	}
 	if s := e.SessionData; s != nil {
-		device := s.DeviceType
-		f.country, f.device = s.Country, &device
+		f.country, f.device = known.word(s.Country), known.word(&s.DeviceType)
 	}
 	if c := e.ConversionData; c != nil {
-		f.currency, f.money = c.Currency, c.Value
+		f.currency = known.word(c.Currency)
+		if c.Value != nil {
+			f.money = number(*c.Value)
+		}
 	}
 	return f
 }

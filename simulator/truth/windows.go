@@ -73,7 +73,11 @@ func (b *book[T]) closeUntil(until, w event.Millis, publish publisher) {
 func (b *book[T]) window(start, w event.Millis) []Window {
 	m := b.metric
 	end := start + m.size
-	var final, last []T
+	rows := 0
+	for pane := start; pane < end; pane += m.width {
+		rows += len(b.panes[pane])
+	}
+	final, last := make([]T, 0, rows), make([]T, 0, rows)
 	for pane := start; pane < end; pane += m.width {
 		for _, r := range b.panes[pane] {
 			if !r.late || pane+m.width+b.lateness <= end {
