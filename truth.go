@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/kafka"
@@ -13,14 +13,18 @@ import (
 
 // truthSink is where the simulator's records go: into the topic and, when it was asked for, into the truth of them.
 type truthSink struct {
-	writer *kafka.Writer
-	file   *truth.File // nil: not asked for
+	writer  *kafka.Writer
+	file    *truth.File // nil: not asked for
+	silence silence
+	silent  int           // how often a partition fell silent while others went on
+	longest time.Duration // of these
 }
 
 // sink begins the truth when there is to be one. What other records in the topic come to it can't know.
 func (c *simulateCommand) sink(ctx context.Context, w *kafka.Writer, partitions int) (*truthSink, error) {
+	s := &truthSink{writer: w}
 	if c.Truth == "" {
-		return &truthSink{writer: w}, nil
+		return s, nil
 	}
 	written, err := w.Written(ctx)
 	if err != nil {
@@ -29,18 +33,23 @@ func (c *simulateCommand) sink(ctx context.Context, w *kafka.Writer, partitions 
 	if written > 0 {
 		return nil, usageError{fmt.Errorf("--truth: topic %q holds or held %d records that the truth would not know of: give it an empty one", c.EventsTopic, written)}
 	}
-	file, err := truth.CreateFile(c.Truth, partitions)
-	if err != nil {
+	if s.file, err = truth.CreateFile(c.Truth, partitions); err != nil {
 		return nil, err
 	}
-	return &truthSink{w, file}, nil
+	s.silence = newSilence(partitions)
+	return s, nil
 }
 
 // Write implements simulator.Writer.
 func (s *truthSink) Write(ctx context.Context, records []event.Record) error {
 	if s.file != nil {
+		now := time.Now()
 		for i := range records {
 			s.file.Add(&records[i])
+			if length := s.silence.broken(records[i].Partition, now); length > 0 {
+				s.silent++
+				s.longest = max(s.longest, length)
+			}
 		}
 	}
 	return s.writer.Write(ctx, records)
@@ -54,9 +63,12 @@ func (s *truthSink) commit(ctx context.Context, logger *slog.Logger) error {
 	case ctx.Err() != nil:
 		logger.Warn("interrupted: no truth was written")
 		return nil
-	default:
-		return s.file.Commit()
 	}
+	if s.silent > 0 {
+		logger.Warn("partitions fell silent while others went on: a server that read along took them for idle, and may have judged their late events otherwise than the truth; a higher rate avoids this",
+			slog.Int("times", s.silent), slog.Duration("longest", s.longest.Round(time.Second)))
+	}
+	return s.file.Commit()
 }
 
 func (s *truthSink) close(logger *slog.Logger) {
@@ -64,6 +76,34 @@ func (s *truthSink) close(logger *slog.Logger) {
 		return
 	}
 	if err := s.file.Close(); err != nil {
-		logger.Error("remove what is left of the truth", slog.Any("err", errors.Unwrap(err)))
+		logger.Error("remove what is left of the truth", slog.Any("err", err))
 	}
+}
+
+// silence watches for partitions that get no record for so long that a server takes them for idle, while others do. When the
+// topic falls silent as a whole it is another matter: as it wakes, every partition counts as active again.
+type silence struct {
+	last  []time.Time // record of each partition, or since when that counts
+	woken time.Time   // the last record of any
+}
+
+// takenForIdle is a little less than the default idle_timeout.
+const takenForIdle = 28 * time.Second
+
+func newSilence(partitions int) silence { return silence{last: make([]time.Time, partitions)} }
+
+// broken takes a record and returns how long its partition had been silent, or 0 if no server minds.
+func (s *silence) broken(p event.PartitionID, now time.Time) (length time.Duration) {
+	if now.Sub(s.woken) >= takenForIdle {
+		for i := range s.last {
+			s.last[i] = now
+		}
+	}
+	s.woken = now
+	length = now.Sub(s.last[p])
+	s.last[p] = now
+	if length < takenForIdle {
+		return 0
+	}
+	return length
 }

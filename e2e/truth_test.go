@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,7 +100,8 @@ func TestTruth(t *testing.T) {
 }
 
 func (r *run) run(t *testing.T, number int, apache *apachekafka.Broker) {
-	s := &site{t: t, suffix: "-" + strconv.Itoa(number), truth: filepath.Join(t.TempDir(), "truth.jsonl")}
+	suffix := "-" + strconv.Itoa(number)
+	s := &site{t: t, suffix: suffix, events: "events" + suffix, truth: filepath.Join(t.TempDir(), "truth.jsonl")}
 	args := append(s.topics(), r.serve...)
 	if r.apache {
 		s.broker = apache.Addr("PLAINTEXT")
@@ -114,7 +117,7 @@ func (r *run) run(t *testing.T, number int, apache *apachekafka.Broker) {
 		start = time.Now().Add(-r.ago).Format(time.RFC3339Nano)
 	}
 	tool(t, append([]string{
-		"simulate", "--kafka-brokers", s.broker, "--events-topic", "events" + s.suffix, "--truth", s.truth, "--start", start, "--log-level", "warn",
+		"simulate", "--kafka-brokers", s.broker, "--events-topic", s.events, "--truth", s.truth, "--start", start, "--log-level", "warn",
 	}, r.simulate...)...)
 	want := s.expected(truth.EndOfTime)
 	if r.quiet {
@@ -123,6 +126,7 @@ func (r *run) run(t *testing.T, number int, apache *apachekafka.Broker) {
 		s.closeAll(want)
 	}
 	s.compare()
+	s.refusesAnother()
 	var fired []string
 	for _, a := range want.Alerts {
 		fired = append(fired, a.Rule)
@@ -132,10 +136,29 @@ func (r *run) run(t *testing.T, number int, apache *apachekafka.Broker) {
 	}
 }
 
+// refusesAnother asks for the truth of more records: it would not be the whole truth, and must leave what there is.
+func (s *site) refusesAnother() {
+	s.t.Helper()
+	path, err := binary()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	before := s.server.pipeline().Counters["consumed"]
+	cmd := exec.Command(path, "simulate", "--kafka-brokers", s.broker, "--events-topic", s.events, "--count", "10", "--truth", s.truth)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "give it an empty one") {
+		s.t.Errorf("the truth of a topic that is not empty: %v, %s", err, out)
+	}
+	if after := s.server.pipeline().Counters["consumed"]; after != before || len(s.expected(truth.EndOfTime).Windows("active_users")) == 0 {
+		s.t.Error("what was refused has changed something")
+	}
+}
+
 // site is a server with its topics, and the truth of what is in them.
 type site struct {
 	t      *testing.T
 	suffix string // of the topics
+	events string // the topic that is read
 	broker string
 	truth  string
 	server *process
@@ -144,7 +167,7 @@ type site struct {
 
 func (s *site) topics() []string {
 	return []string{
-		"--events-topic", "events" + s.suffix, "--metrics-topic", "metrics" + s.suffix, "--alerts-topic", "alerts" + s.suffix,
+		"--events-topic", s.events, "--metrics-topic", "metrics" + s.suffix, "--alerts-topic", "alerts" + s.suffix,
 		"--dead-letter-topic", "dead-letters" + s.suffix,
 	}
 }
@@ -176,7 +199,7 @@ func (s *site) closeAll(want *truth.Expected) {
 	rules := truth.DefaultRules()
 	at := end + rules.AllowedLateness + rules.OutOfOrderness + 1
 	w, err := kafka.NewWriter(kafka.WriterOptions{
-		Cluster: kafka.Cluster{Brokers: []string{s.broker}, Logger: quietLogger()}, Topic: "events" + s.suffix, Compression: kafka.LZ4,
+		Cluster: kafka.Cluster{Brokers: []string{s.broker}, Logger: quietLogger()}, Topic: s.events, Compression: kafka.LZ4,
 	})
 	if err != nil {
 		s.t.Fatal(err)
@@ -212,9 +235,8 @@ func (s *site) fallQuiet(r *run, want *truth.Expected) {
 	if err := os.WriteFile(definitions, []byte("version: 1\nsource: {idle_timeout: 2s, close_when_idle: 2s}\n"), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-	events := "events" + s.suffix
 	s.suffix += "-quiet"
-	args := append(s.topics(), "--events-topic", events, "--kafka-brokers", s.broker, "--create-topics", "--definitions", definitions)
+	args := append(s.topics(), "--kafka-brokers", s.broker, "--create-topics", "--definitions", definitions)
 	s.server = launch(s.t, freeAddress(s.t), append(append([]string{"serve", "--data", s.t.TempDir(), "--log-level", "warn"}, args...), r.serve...)...)
 	s.server.ready()
 	var last event.Millis // of the windows that hold the last events
