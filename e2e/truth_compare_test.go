@@ -230,9 +230,12 @@ func (s *site) consume(topic string) []*kgo.Record {
 func decode[T any](s *site, schema *avro.Schema, value []byte) (into T) {
 	s.t.Helper()
 	var err error
-	if len(value) > 0 && value[0] == '{' {
+	switch {
+	case len(value) > 0 && value[0] == '{':
 		err = json.Unmarshal(value, &into)
-	} else {
+	case len(value) > 5 && value[0] == 0: // the number of its schema in the registry
+		_, err = schema.Decode(value[5:], &into)
+	default:
 		_, err = schema.Decode(value, &into)
 	}
 	if err != nil {

@@ -24,6 +24,7 @@ type run struct {
 	serve    []string      // flags
 	alerts   []string      // rules that must fire, in this order, and no others
 	apache   bool          // the broker is Apache Kafka
+	registry bool          // there is a schema registry
 	ago      time.Duration // that the stream starts, so that what comes after now is written as it happens; 0: a day of its own
 	quiet    bool          // windows close because the topic falls quiet; else because later records come
 	always   bool          // run it in go test, without make truth
@@ -34,7 +35,10 @@ var troubled = []string{"--disorder", "0.3", "--late", "0.02", "--duplicates", "
 // runs are what make truth goes through: every scenario, encoding and broker, with everything that goes wrong.
 var runs = []run{
 	{name: "normal", simulate: flags(troubled, "--duration", "12m", "--rate", "40"), serve: flags(nil, "--workers", "2"), always: true},
-	{name: "spike", simulate: flags(troubled, "--scenario", "spike", "--duration", "20m", "--rate", "30"), serve: flags(nil, "--workers", "1")},
+	{
+		name: "spike", simulate: flags(troubled, "--scenario", "spike", "--duration", "20m", "--rate", "30", "--encoding", "avro-single-object"),
+		serve: flags(nil, "--workers", "1"),
+	},
 	{
 		name: "outage", simulate: flags(troubled, "--scenario", "outage", "--duration", "12m", "--rate", "60", "--encoding", "json"),
 		serve: flags(nil, "--workers", "2"),
@@ -54,6 +58,10 @@ var runs = []run{
 	{
 		name: "much disorder and many late events", simulate: flags(nil, "--duration", "10m", "--rate", "40", "--disorder", "0.6", "--late", "0.2"),
 		serve: flags(nil, "--workers", "2"),
+	},
+	{
+		name: "Confluent framing", simulate: flags(troubled, "--scenario", "slow-pages", "--duration", "12m", "--rate", "40", "--encoding", "avro-confluent"),
+		serve: flags(nil, "--workers", "2", "--output-encoding", "avro-confluent"), alerts: []string{"slow_pages"}, registry: true,
 	},
 	{
 		name: "an idle spell", simulate: flags(troubled, "--scenario", "outage", "--duration", "8m20s", "--rate", "60"),
@@ -110,15 +118,23 @@ func (r *run) run(t *testing.T, number int, apache *apachekafka.Broker) {
 		s.broker = freeAddress(t)
 		args = append(args, "--embedded-listen", s.broker)
 	}
+	var toRegistry []string
+	if r.registry {
+		registry, http := startSchemaRegistry(t)
+		registry.setMute(false)
+		toRegistry = []string{"--schema-registry", http.URL}
+	}
+	args = append(args, toRegistry...)
 	s.server = launch(t, freeAddress(t), append([]string{"serve", "--data", t.TempDir(), "--log-level", "warn"}, args...)...)
 	s.server.ready()
 	start := "2026-01-05T12:00:00Z"
 	if r.ago > 0 {
 		start = time.Now().Add(-r.ago).Format(time.RFC3339Nano)
 	}
-	tool(t, append([]string{
+	simulate := []string{
 		"simulate", "--kafka-brokers", s.broker, "--events-topic", s.events, "--truth", s.truth, "--start", start, "--log-level", "warn",
-	}, r.simulate...)...)
+	}
+	tool(t, append(append(simulate, toRegistry...), r.simulate...)...)
 	want := s.expected(truth.EndOfTime)
 	if r.quiet {
 		s.fallQuiet(r, want)
