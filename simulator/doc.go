@@ -11,6 +11,9 @@
 // already under way at the start are there. Their earlier events are not, so that rates over whole sessions need the first
 // minutes to settle.
 //
+// A scenario is something that happens to the shop: it changes who comes and what they meet with, for some minutes of each
+// half hour.
+//
 // The limits: memory grows with the visitors on the site (some 27 for each record per second, about 300 bytes each) and with the
 // delayed records. Sessions last at most forty minutes and a visitor who is known by name returns after some hours only. The
 // network is a delay per record; a whole partition is never slow.
