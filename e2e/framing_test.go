@@ -102,7 +102,9 @@ func TestFramedEventsGiveTheSameWindows(t *testing.T) {
 		tool(t, append(common, "--events-topic", "single", "--encoding", "avro-single-object")...)
 	}
 	simulate("2026-01-05T12:00:00Z")
-	waits := func() bool { return strings.Contains(p.pipeline().Verdict, "waiting for the schema registry to tell schema id 1") }
+	waits := func() bool {
+		return strings.Contains(p.pipeline().Verdict, "waiting for the schema registry to tell schema id 1")
+	}
 	p.await("the verdict tells of the registry", 30*time.Second, waits)
 	p.kill()
 	p = serve(http.URL)
