@@ -6,7 +6,7 @@ BINARY := bin/tidemark
 LINT := go tool -modfile=tools/go.mod golangci-lint
 FUZZTIME ?= 5s
 
-.PHONY: help build demo test check deps format vet tidy notices lint race truth fuzz bench gate browser screenshots clean
+.PHONY: help build demo test check deps format vet tidy notices lint race truth fuzz hostile bench gate browser screenshots clean
 
 .NOTPARALLEL: # what is missing is named and installed first
 
@@ -55,6 +55,9 @@ truth: ## every scenario of the simulator through the real binary, line by line,
 
 fuzz: ## each fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)
+
+hostile: ## a gigabyte of garbage through the binary, with memory flat
+	TIDEMARK_GARBAGE_MIB=1024 go test ./e2e -run Garbage -count 1 -v
 
 bench: ## CPU per event and allocations of each stage, beside a hand-written loop of the same job
 	go run ./scripts/benchtable
