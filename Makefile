@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BINARY := bin/tidemark
 LINT := go tool -modfile=tools/go.mod golangci-lint
-FUZZTIME ?= 5s
+FUZZTIME ?= 90
 
 .PHONY: help build demo test check deps format vet tidy notices lint race truth fuzz hostile bench gate browser screenshots clean
 
@@ -53,7 +53,7 @@ race: ## the tests under the race detector, real clients and a real broker inclu
 truth: ## every scenario of the simulator through the real binary, line by line, on both brokers
 	@lib="$$(scripts/kafka)" && TIDEMARK_TRUTH=1 TIDEMARK_KAFKA_LIB="$$lib" go test -count=1 -timeout 15m -run '^TestTruth$$' ./e2e
 
-fuzz: ## each fuzz target for FUZZTIME
+fuzz: ## every fuzz target, FUZZTIME seconds together
 	@scripts/fuzz $(FUZZTIME)
 
 hostile: ## a gigabyte of garbage through the binary, with memory flat

@@ -375,3 +375,31 @@ func fuzzResults(t *testing.T, value []byte) {
 		t.Fatalf("%d rows became %d", len(rows), len(back))
 	}
 }
+
+// FuzzKeys parses keys of every keyspace; what parses is the key of what it says.
+func FuzzKeys(f *testing.F) {
+	f.Add(appendPaneKey(nil, processing.PaneKey{Start: -1, Late: true}))
+	f.Add(appendTimeKey(nil, spaceResult, definition.Hash{1}, 1<<62))
+	f.Add(appendSessionKey(nil, definition.Hash{2}, 255))
+	f.Add(appendFeedKey(nil, spaceFeed, 1<<63))
+	f.Add(appendCursorKey(nil, "events", 1<<31-1))
+	f.Fuzz(func(t *testing.T, key []byte) {
+		if k, err := parsePaneKey(key); err == nil && !bytes.Equal(appendPaneKey(nil, k), append([]byte{byte(spacePane)}, key[1:]...)) {
+			t.Errorf("% x is the pane %v", key, k)
+		}
+		if h, at, err := parseTimeKey(key); err == nil && !bytes.HasPrefix(key, appendTimeKey(nil, space(key[0]), h, at)) {
+			t.Errorf("% x is %v at %d", key, h, at)
+		}
+		if h, shard, err := parseSessionKey(key); err == nil && !bytes.Equal(appendSessionKey(nil, h, shard), append([]byte{byte(spaceSession)}, key[1:]...)) {
+			t.Errorf("% x is shard %d of %v", key, shard, h)
+		}
+		if seq, err := parseFeedKey(key); err == nil && !bytes.Equal(appendFeedKey(nil, space(key[0]), seq), key) {
+			t.Errorf("% x is sequence %d", key, seq)
+		}
+		if len(key) > 0 {
+			if topic, p, rest, err := parseTopic(key[1:]); err == nil && !bytes.Equal(append(appendTopic(nil, topic, p), rest...), key[1:]) {
+				t.Errorf("% x is %s/%d", key, topic, p)
+			}
+		}
+	})
+}

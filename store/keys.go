@@ -106,7 +106,7 @@ func appendPaneKey(dst []byte, k processing.PaneKey) []byte {
 }
 
 func parsePaneKey(key []byte) (k processing.PaneKey, err error) {
-	if len(key) != timeKeySize+1 {
+	if len(key) != timeKeySize+1 || key[timeKeySize] > 1 {
 		return k, fmt.Errorf("%w: key of a pane", errDamaged)
 	}
 	copy(k.Grouping[:], key[1:])

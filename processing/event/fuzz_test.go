@@ -1,8 +1,10 @@
 package event_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/tidemark/tidemark/processing/event"
@@ -87,6 +89,86 @@ func FuzzResolve(f *testing.F) {
 			if diff := cmp.Diff(expected(n, decoded, paths), rowText(row)); diff != "" {
 				t.Fatalf("%s\n%x\n(-twmb +ours):\n%s", schema, value, diff)
 			}
+		}
+	})
+}
+
+// Unions that plain JSON can't tell apart have no second reader here. What is asked for must not change the verdict, and
+// the next record must not see the last one.
+func FuzzDecodeJSONUnions(f *testing.F) {
+	const schema = `{"type":"record","name":"R","fields":[{"name":"ts","type":"long"},
+		{"name":"u","type":["null","int","double","string","bytes",{"type":"map","values":["null","string"]},
+			{"type":"record","name":"X","fields":[{"name":"s","type":"string"},{"name":"n","type":["long","null"],"default":3}]},
+			{"type":"array","items":["X","R",{"type":"enum","name":"E","symbols":["A","B"]},"boolean"]}]},
+		{"name":"b","type":{"type":"bytes"},"default":"x"}]}`
+	for _, text := range []string{
+		`{"ts":1,"u":{"X":{"s":"a"}}}`, `{"ts":1,"u":{"map":{"X":"a","s":{"string":"b"}}}}`, `{"ts":1,"u":{"s":"a","n":{"long":4}},"b":"\u00ff"}`,
+		`{"ts":1,"u":[{"E":"A"},"B",true,{"s":"x"}]}`, `{"ts":1,"u":{"int":5},"u":1e400}`, `{"ts":1,"u":"\ud83d"}`, "\ufeff{}", `{"ts":9223372036854775808,"u":-0}`,
+	} {
+		f.Add([]byte(text))
+	}
+	paths := []event.Path{{"ts"}, {"u", "s"}, {"u", "n"}, {"b"}}
+	all, few := newDecoder(f, schema, event.JSON, paths...), newDecoder(f, schema, event.JSON, paths[0])
+	f.Fuzz(func(t *testing.T, text []byte) {
+		row, again := dirtyRow(len(paths)), dirtyRow(len(paths))
+		err := all.Decode(row, text)
+		texts := rowText(row)
+		if errFew := few.Decode(dirtyRow(1), text); (err == nil) != (errFew == nil) {
+			t.Fatalf("%q: with all paths: %v; with one: %v", text, err, errFew)
+		}
+		if errAgain := all.Decode(again, text); (err == nil) != (errAgain == nil) {
+			t.Fatalf("%q: at first: %v; again: %v", text, err, errAgain)
+		}
+		if err != nil {
+			return
+		}
+		for i, got := range rowText(again) {
+			if got != texts[i] {
+				t.Fatalf("%q: %v is %s, then %s", text, paths[i], texts[i], got)
+			}
+		}
+	})
+}
+
+// Schemas come from files and registries. One that is accepted compiles soon, and what it compiles to reads anything.
+func FuzzSchema(f *testing.F) {
+	for _, schema := range []string{
+		eventSchema, smallSchema,
+		`{"type":"record","name":"R","fields":[{"name":"ts","type":"long"},{"name":"r","type":"R"}]}`,
+		`{"type":"record","name":"A","fields":[{"name":"ts","type":"long"},{"name":"a","type":{"type":"record","name":"B","fields":[
+			{"name":"x","type":{"type":"record","name":"C","fields":[{"name":"p","type":"string"},{"name":"q","type":"bytes"}]}},{"name":"y","type":"C"},{"name":"z","type":["C","null"]}]}},
+			{"name":"b","type":"B"},{"name":"c","type":{"type":"map","values":"B"}},{"name":"d","type":{"type":"array","items":["null","A","B"]}}]}`,
+		`{"type":"record","name":"D","fields":[{"name":"ts","type":{"type":"long","logicalType":"timestamp-micros"}},{"name":"d","type":{"type":"map","values":"int"},"default":{"k":1}}]}`,
+	} {
+		f.Add(schema, []byte("\x02\x02\x00"))
+	}
+	f.Fuzz(func(t *testing.T, schema string, value []byte) {
+		began := time.Now()
+		d, err := event.NewDecoder(event.Options{WriterSchema: schema, Paths: []event.Path{{"ts"}}, Encoding: event.Avro})
+		if took := time.Since(began); took > 5*time.Second {
+			t.Fatalf("%d bytes of schema took %v: %.300s", len(schema), took, schema)
+		}
+		if err != nil {
+			return
+		}
+		var bad *event.BadRecord
+		if err := d.Decode(make([]event.Value, 1), value); err != nil && !errors.As(err, &bad) {
+			t.Fatal(err)
+		}
+	})
+}
+
+func FuzzAppendKept(f *testing.F) {
+	long := make([]byte, event.MaxKept+1)
+	f.Add([]byte("a"), long)
+	f.Add(long[1:], append(long, 'x'))
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		keptA, keptB := event.AppendKept(nil, a), event.AppendKept(nil, b)
+		if len(keptA) > event.MaxKept || string(event.AppendKept(nil, keptA)) != string(keptA) {
+			t.Errorf("%q is kept as %q", a, keptA)
+		}
+		if len(a) > event.MaxKept && len(b) > event.MaxKept && string(a) != string(b) && string(keptA) == string(keptB) {
+			t.Errorf("%q and %q are both kept as %q", a, b, keptA)
 		}
 	})
 }

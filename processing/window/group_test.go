@@ -142,3 +142,28 @@ func btoi(b bool) int {
 	}
 	return 0
 }
+
+// FuzzGroup takes keys from hostile places: one that passes reads as values that make it again.
+func FuzzGroup(f *testing.F) {
+	f.Add(groupOf("DE", nil, "a\x00b"), byte(3))
+	f.Add(otherKey, byte(1))
+	f.Add(groupOf(`\(other)`), byte(1))
+	f.Add([]byte{tagValue, escape, escape, textEnd}, byte(1))
+	f.Fuzz(func(t *testing.T, key []byte, n byte) {
+		if checkGroup(key, int(n)) != nil || isOther(key) {
+			return
+		}
+		var again []byte
+		for _, text := range AppendGroup(nil, key) {
+			v := event.Value{}
+			if g := ParseGroupValue(text); g.Kind == GroupText {
+				v = event.StringValue([]byte(g.Text))
+			}
+			again = appendPart(again, &v)
+		}
+		if longest := event.MaxKept; len(key) < longest && !bytes.Equal(key, again) {
+			t.Fatalf("%q reads as %q, which is %q", key, AppendGroup(nil, key), again)
+		}
+		hashGroup(key)
+	})
+}
