@@ -22,6 +22,9 @@ func TestCheckTime(t *testing.T) {
 		{"further ahead", kafka + skew + 1, kafka, event.FutureTimestamp},
 		{"greatest of all", math.MaxInt64, kafka, event.FutureTimestamp},
 		{"greatest of all, Kafka at 0", math.MaxInt64, 0, event.FutureTimestamp},
+		{"greatest of all, Kafka too", math.MaxInt64, math.MaxInt64, event.ImplausibleTimestamp},
+		{"the year 10000", 253402300800000, 253402300800000, event.ImplausibleTimestamp},
+		{"the year 9999", 253402300799999, math.MaxInt64, ""},
 		{"no Kafka timestamp", kafka, -1, event.ImplausibleTimestamp},
 	}
 	for _, tt := range tests {

@@ -22,6 +22,7 @@ var (
 	ErrOffsetOutOfRange = errors.New("offset out of range") // retention has passed it, or the log was cut
 	ErrTopicRecreated   = errors.New("topic was deleted or made anew")
 	ErrLogTruncated     = errors.New("log was truncated")
+	ErrBatchTooLarge    = errors.New("batch is too large once decompressed")
 )
 
 const (
@@ -252,6 +253,8 @@ func (s *Source) fault(p event.PartitionID, err error) error {
 		err = ErrOffsetOutOfRange
 	case errors.Is(err, kerr.UnknownTopicID):
 		err = ErrTopicRecreated
+	case errors.Is(err, kgo.ErrMaxDecompress):
+		err = fmt.Errorf("%w: %w", ErrBatchTooLarge, err)
 	case errors.As(err, &lost):
 		err = fmt.Errorf("%w: read up to %d, now it ends at %d", ErrLogTruncated, lost.ConsumedTo, lost.ResetTo)
 	}
