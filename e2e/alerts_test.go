@@ -150,7 +150,7 @@ func inTopic(t *testing.T, p *process, broker, topic string, want []string) {
 	defer source.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if _, err := source.Open(ctx); err != nil {
+	if _, err := source.Open(ctx, func(error) {}); err != nil {
 		t.Fatal(err)
 	}
 	source.Assign(map[event.PartitionID]event.Offset{0: 0})
@@ -184,23 +184,23 @@ func inTopic(t *testing.T, p *process, broker, topic string, want []string) {
 	}
 }
 
-// client follows the alerts of one address, over restarts of the server.
-type client struct {
+// follower follows the alerts of one address, over restarts of the server.
+type follower struct {
 	mu      sync.Mutex
 	entries []string
 	after   uint64
 	epoch   string
 }
 
-func (c *client) seen() []string {
+func (c *follower) seen() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.entries)
 }
 
-func follow(t *testing.T, address string) *client {
+func follow(t *testing.T, address string) *follower {
 	t.Helper()
-	c := &client{}
+	c := &follower{}
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup
 	group.Go(func() {
@@ -220,7 +220,7 @@ func follow(t *testing.T, address string) *client {
 }
 
 // connect follows until the connection ends.
-func (c *client) connect(ctx context.Context, t *testing.T, address string) {
+func (c *follower) connect(ctx context.Context, t *testing.T, address string) {
 	conn, _, err := websocket.Dial(ctx, "ws://"+address+"/api/v1/live", nil)
 	if err != nil {
 		return // the server is being started again

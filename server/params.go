@@ -202,9 +202,10 @@ func listOr(words []string, none string) string {
 
 // problem is every fault, unknown parameters included: a typo must not return other data.
 func (p *params) problem() error {
+	known := listOr(slices.Sorted(maps.Keys(p.known)), "none")
 	for _, name := range p.names() {
 		if !p.known[name] && !p.told[name] {
-			p.fault(name, "there is no such parameter here; there are: %s", listOr(slices.Sorted(maps.Keys(p.known)), "none"))
+			p.fault(name, "there is no such parameter here; there are: %s", known)
 		}
 	}
 	if len(p.faults) == 0 {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/coder/websocket"
 	"github.com/tidemark/tidemark/server/wire"
@@ -248,6 +249,8 @@ func (c *client) read(ctx context.Context) error {
 			return badMessage(fmt.Sprintf("a message has at most %d bytes", c.hub.options.MaxMessageBytes))
 		case kind != websocket.MessageText:
 			return badMessage("messages are text")
+		case !utf8.Valid(body):
+			return badMessage("messages are UTF-8")
 		}
 		m, err := parseMessage(body)
 		if err != nil {

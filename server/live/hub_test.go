@@ -229,6 +229,9 @@ func TestBadMessages(t *testing.T) {
 		{"a fraction of a sequence", `{"op":"subscribe","sub":"a","channel":"alerts","after":1.5}`, websocket.MessageText},
 		{"binary", `{"op":"pong"}`, websocket.MessageBinary},
 		{"too long", big, websocket.MessageText},
+		{"nested without end", strings.Repeat("[", 15_000), websocket.MessageText},
+		{"not UTF-8", "{\"op\":\"subscribe\",\"sub\":\"caf\xe9\"}", websocket.MessageText},
+		{"empty", "", websocket.MessageText},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			play(t, nil, func(t *testing.T, s *stage, _ func()) {
