@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"reflect"
 	"slices"
@@ -33,12 +35,18 @@ func (c *configFile) read(parser *kong.Kong, args []string) error {
 	if err != nil {
 		return usageError{fmt.Errorf("read the config file: %w", err)}
 	}
-	var document yaml.Node
-	if err := yaml.Unmarshal(content, &document); err != nil {
-		return usageError{fmt.Errorf("%s: %w", path, err)}
-	}
-	if len(document.Content) == 0 {
+	var document, second yaml.Node
+	documents := yaml.NewDecoder(bytes.NewReader(content))
+	switch err := documents.Decode(&document); {
+	case errors.Is(err, io.EOF):
 		return nil // an empty file
+	case err != nil:
+		return usageError{fmt.Errorf("%s: %w", path, err)}
+	case len(document.Content) == 0:
+		return nil
+	}
+	if err := documents.Decode(&second); !errors.Is(err, io.EOF) {
+		return usageError{fmt.Errorf("%s: a configuration file is one YAML document", path)}
 	}
 	root := document.Content[0]
 	if root.Kind != yaml.MappingNode {
