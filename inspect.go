@@ -52,6 +52,9 @@ func printStore(w io.Writer, s *store.Store, v *store.View) error {
 	if err := printCursors(out, v); err != nil {
 		return err
 	}
+	if err := printSchemas(out, v); err != nil {
+		return err
+	}
 	if err := printKeyspaces(out, v); err != nil {
 		return err
 	}
@@ -72,6 +75,19 @@ func printCursors(out io.Writer, v *store.View) error {
 		return err
 	}
 	fmt.Fprintf(out, "\njournal\t%d floors\n", len(floors))
+	return nil
+}
+
+// printSchemas lists the schemas that framed events were written with, if there are any.
+func printSchemas(out io.Writer, v *store.View) error {
+	list, err := v.Schemas()
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	fmt.Fprintf(out, "\nSCHEMA\tTYPE\tBYTES\tPARTITIONS\n")
+	for i := range list {
+		fmt.Fprintf(out, "%s\t%s\t%d\t%d\n", list[i].Ref, list[i].Type, len(list[i].Text), len(list[i].Starts))
+	}
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -121,6 +122,9 @@ func TestFramedEventsGiveTheSameWindows(t *testing.T) {
 	}
 	p.await("both have read the first part", time.Minute, agree(p))
 	p.interrupt()
+	if out := tool(t, "inspect", "--data", data); !regexp.MustCompile(`schema id 1 +AVRO +\d+ +12\n`).MatchString(out) {
+		t.Errorf("inspect tells of no schema:\n%s", out)
+	}
 
 	simulate("2026-01-05T12:05:00Z")
 	http.Close()

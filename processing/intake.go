@@ -2,6 +2,7 @@ package processing
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/schemas"
@@ -25,7 +26,8 @@ type intake struct {
 // arrival is a fetch answer's part of one partition, and the schemas that its records name.
 type arrival struct {
 	Fetched
-	uses []use
+	uses    []use
+	checked bool // whether they are known was looked up: what was missing then is what has to come
 }
 
 // queue is what waits of one partition.
@@ -35,7 +37,7 @@ type queue struct {
 	records int
 	bytes   int // of keys and values
 	paused  bool
-	lacking []schemas.Ref // what the schema registry has to tell before the next portion can be judged
+	lacking []schemas.Ref // what the schema registry has to tell before answers[0] can be judged
 }
 
 const (
@@ -144,11 +146,15 @@ func (in *intake) ahead(p *partition, w event.Millis) bool {
 	return own > w+in.maxAhead
 }
 
-// lacks reports whether the next portion has to wait for schemas, and asks for them.
+// lacks reports whether the next answer has to wait for schemas, and asks for them.
 func (in *intake) lacks(p *partition, q *queue) bool {
-	q.lacking = nil
-	if f := &q.answers[0]; len(f.uses) > 0 {
-		q.lacking = in.library.lacking(p, f.uses, f.Records[q.at].Offset)
+	switch f := &q.answers[0]; {
+	case len(f.uses) == 0:
+	case f.checked:
+		q.lacking = slices.DeleteFunc(q.lacking, in.library.answered)
+	default:
+		q.lacking = in.library.lacking(p, f.uses)
+		f.checked = true
 	}
 	return len(q.lacking) > 0
 }
@@ -215,4 +221,32 @@ func (in *intake) held() int {
 		n += q.records
 	}
 	return n
+}
+
+// poll passes fetch answers on.
+func (l *loop) poll(taking context.Context) error {
+	for taking.Err() == nil {
+		answer := l.source().Poll(taking)
+		if len(answer) == 0 {
+			continue
+		}
+		arrivals := make([]arrival, len(answer))
+		for i, f := range answer {
+			arrivals[i] = arrival{Fetched: f, uses: usesOf(l.pipeline.options.Encoding, f.Records)}
+		}
+		select {
+		case l.answers <- arrivals:
+		case <-taking.Done():
+		}
+	}
+	return nil
+}
+
+// learn takes what the schema registry says, and goes on with what waited for it.
+func (l *loop) learn(ctx context.Context, answers []answer) {
+	for _, a := range answers {
+		l.pipeline.library.learn(a)
+	}
+	l.intake.handOn(ctx, l.watermark)
+	l.report()
 }

@@ -108,12 +108,11 @@ func (l *library) learn(a answer) {
 	}
 }
 
-// lacking asks for the schemas without which the records from an offset on can't be judged, and returns them. Records
-// before p.resume were judged before.
-func (l *library) lacking(p *partition, uses []use, first event.Offset) (lacking []schemas.Ref) {
-	first = max(first, p.resume)
+// lacking asks for the schemas without which records can't be judged, and returns them. Those before p.resume were judged
+// before.
+func (l *library) lacking(p *partition, uses []use) (lacking []schemas.Ref) {
 	for _, u := range uses {
-		if u.last < first || l.volumes[u.ref] != nil || !l.asksFor(u.ref) {
+		if u.last < p.resume || l.volumes[u.ref] != nil || !l.asksFor(u.ref) {
 			continue
 		}
 		until, refused := l.refused[u.ref]
@@ -132,6 +131,9 @@ func (l *library) lacking(p *partition, uses []use, first event.Offset) (lacking
 	}
 	return lacking
 }
+
+// answered reports whether the question for a schema is no longer open.
+func (l *library) answered(ref schemas.Ref) bool { return !l.asked[ref] }
 
 // asksFor reports whether the registry could know a schema. Its numbers are not negative.
 func (l *library) asksFor(ref schemas.Ref) bool {

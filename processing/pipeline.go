@@ -249,15 +249,6 @@ func (l *loop) take(ctx context.Context, answer []arrival) {
 	}
 }
 
-// learn takes what the schema registry says, and goes on with what waited for it.
-func (l *loop) learn(ctx context.Context, answers []answer) {
-	for _, a := range answers {
-		l.pipeline.library.learn(a)
-	}
-	l.intake.handOn(ctx, l.watermark)
-	l.report()
-}
-
 // fault stops the reading of a partition. Nothing is guessed: it holds W until somebody decides.
 func (l *loop) fault(id event.PartitionID, reason string) {
 	if l.faults[id] != "" {
@@ -379,25 +370,6 @@ func (l *loop) finish(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
-}
-
-// poll passes fetch answers on.
-func (l *loop) poll(taking context.Context) error {
-	for taking.Err() == nil {
-		answer := l.source().Poll(taking)
-		if len(answer) == 0 {
-			continue
-		}
-		arrivals := make([]arrival, len(answer))
-		for i, f := range answer {
-			arrivals[i] = arrival{f, usesOf(l.pipeline.options.Encoding, f.Records)}
-		}
-		select {
-		case l.answers <- arrivals:
-		case <-taking.Done():
-		}
-	}
-	return nil
 }
 
 func sortedIDs[V any](m map[event.PartitionID]V) []event.PartitionID {
