@@ -231,6 +231,9 @@ func usesOf(encoding event.Encoding, records []event.Record) []use {
 		same int // the index of the last one: most records name the schema that the one before does
 	)
 	for i := range records {
+		if schemas.FramingOf(records[i].Value) == schemas.NoFraming {
+			continue // most are; and no encoding has a framing without its first bytes
+		}
 		ref, ok := encoding.Ref(records[i].Value)
 		if !ok {
 			continue
