@@ -134,7 +134,7 @@ func (c *ruleChecker) when() *term {
 	for name := range c.reads {
 		sees.fields[name] = field{kind: floatKind}
 	}
-	sees.missing = map[string]string{}
+	sees.missing = map[string]string{c.spec.on: "the value of " + c.spec.on + " is called value here"}
 	for _, name := range []string{"mean", "stddev", "zscore"} {
 		sees.missing[name] = name + " is of a baseline, and " + laterInAlert["baseline"]
 	}
