@@ -231,3 +231,24 @@ func (s spoilt) Load(plan *definition.Plan) (*processing.State, error) {
 	}
 	return state, err
 }
+
+// What `having` leaves out is no data, and no window without events.
+func TestRulesSeeWhatIsPublished(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const definitions = `metrics:
+  - {name: some, window: {size: 10s}, having: n > 5 or n == 0, aggregates: {n: {count: true}}}
+  - {name: many, window: {size: 10s}, having: n > 5, aggregates: {n: {count: true}}}
+alerts:
+  - {name: few, on: some, when: value < 5}
+  - {name: none, on: many, when: value < 5}
+  - {name: high, on: many, when: value > 8, keep_firing_for: 10s}`
+		log, store := memory.NewLog(1, 1000), memory.NewStore()
+		views(t, log, 0, "10", "3", "0", "3", "9", "0", "1")
+		r := start(t, log, store, definitions)
+		pass(time.Second)
+		r.want("W", r.watermark(), "54.999s")
+		wantLines(t, "alerts", r.alerts(),
+			"10s high firing", "30s few firing", "30s high resolved", "40s few resolved", "50s high firing")
+		r.end()
+	})
+}
