@@ -30,6 +30,7 @@ type scope struct {
 	fields  map[string]field
 	lets    map[string]*let
 	noun    string            // of what names mean, for faults: "field of the event schema"
+	aliases map[string]string // other names of fields
 	missing map[string]string // what to say of names that mean something elsewhere
 	formula bool              // numbers only, with the functions of formulas
 }
@@ -170,6 +171,9 @@ func (c *checker) path(n ast.Node) *term {
 func (c *checker) resolve(names event.Path, places []int) *term {
 	if c.scope.schema != nil {
 		return c.resolveEvent(names, places)
+	}
+	if name := c.scope.aliases[names[0]]; name != "" {
+		names[0] = name
 	}
 	f, ok := c.scope.fields[names[0]]
 	switch {

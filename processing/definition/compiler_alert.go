@@ -134,7 +134,10 @@ func (c *ruleChecker) when() *term {
 	for name := range c.reads {
 		sees.fields[name] = field{kind: floatKind}
 	}
-	sees.missing = map[string]string{c.spec.on: "the value of " + c.spec.on + " is called value here"}
+	if c.reads[c.spec.on] == nil {
+		sees.aliases = map[string]string{c.spec.on: sampleValue} // `bounce_rate > 0.65` reads well
+	}
+	sees.missing = map[string]string{}
 	for _, name := range []string{"mean", "stddev", "zscore"} {
 		sees.missing[name] = name + " is of a baseline, and " + laterInAlert["baseline"]
 	}

@@ -246,6 +246,7 @@ func TestHashesCoverWhatNumbersDependOn(t *testing.T) {
 		{"alert description", "Of {{ group.plan }}", "In {{ group.plan }}", ""},
 		{"recommended action", "recommended_action: Wait", "recommended_action: Go", ""},
 		{"spelling of a condition", "value > 3 and h > previous", "(3 < value) && h > previous", ""},
+		{"name of the value in a condition", "value > 3 and h > previous", "shop > 3 and h > previous", ""},
 		{"order of chosen groups", `[gold, (none)]`, `[(none), gold]`, ""},
 		{"alert type", "type: PERFORMANCE_DEGRADATION", "type: CUSTOM_PATTERN", "shop_slow"},
 		{"severity", "severity: LOW", "severity: HIGH", "shop_slow"},

@@ -98,6 +98,9 @@ func (s *templateScope) place(e *expression, from, to int) func(*Sample) string 
 		}
 		return windowText
 	}
+	if name == s.metric && s.numbers[name] == nil {
+		name = sampleValue
+	}
 	number := s.numbers[name]
 	if number == nil {
 		known := append(slices.Sorted(maps.Keys(s.numbers)), windowName)
