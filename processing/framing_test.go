@@ -277,10 +277,10 @@ func TestSchemasThatAreNoUse(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		log, reg := memory.NewLog(1, 100), newRegistry(map[int32]string{
 			1: `{"type": "object"}`, 2: `{"type": "record", "name": "Event", "fields": [{"name": "id", "type": "int"}, {"name": "time", "type": "boolean"}]}`,
-			3: `{`, 4: `{"type": "record", "name": "Order", "fields": [{"name": "time", "type": "long"}]}`,
+			3: `{`, 6: strings.Repeat(`{"type":"array","items":`, 2000), 4: `{"type": "record", "name": "Order", "fields": [{"name": "time", "type": "long"}]}`,
 		})
 		reg.types[1] = "JSON"
-		for _, id := range []int32{1, 2, 3, 4, -5} {
+		for _, id := range []int32{1, 2, 3, 4, -5, 6} {
 			log.Append(shop(schemas.Registered(id), 0, time.Second, "u", "/a"))
 		}
 		r := start(t, log, memory.NewStore(), rigMetrics, framed(reg))
@@ -295,6 +295,11 @@ func TestSchemasThatAreNoUse(t *testing.T) {
 		} {
 			if !strings.Contains(got, want) {
 				t.Errorf("no dead letter %q in\n%s", want, got)
+			}
+		}
+		for _, letter := range r.letters() {
+			if len(letter) > 1100 {
+				t.Errorf("a dead letter tells %d bytes", len(letter))
 			}
 		}
 		r.want("asked for a negative one", reg.tries(-5), 0)

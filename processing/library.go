@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/tidemark/tidemark/processing/event"
@@ -83,9 +84,18 @@ func compileWriter(ref schemas.Ref, s RegisteredSchema, reader *event.Reader) *e
 	}
 	w, err := reader.Writer(s.Text)
 	if err != nil {
-		return event.Refuse(event.IncompatibleSchema, fmt.Sprintf("%v can't be read as the events schema: %v", ref, err))
+		return event.Refuse(event.IncompatibleSchema, excerpt(fmt.Sprintf("%v can't be read as the events schema: %v", ref, err)))
 	}
 	return w
+}
+
+// excerpt is what a dead letter tells of all that is wrong with a schema.
+func excerpt(text string) string {
+	const most = 1000
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], "") + "..."
+	}
+	return text
 }
 
 // manyRefused is how many refusals may be kept that are not believed any more.
