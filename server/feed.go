@@ -38,6 +38,7 @@ type deadLetterBody struct {
 	Key       []byte            `json:"key_base64"`
 	Value     []byte            `json:"value_base64"`
 	Truncated bool              `json:"truncated"`
+	SchemaID  int32             `json:"schema_id,omitempty"` // of a value in Confluent framing
 }
 
 type lateBody struct {
@@ -132,7 +133,7 @@ func (s *Server) entryBody(e *processing.Entry) entryBody {
 	case processing.DeadLetterEntry:
 		d := e.DeadLetter
 		b.Type = "dead_letter"
-		b.DeadLetter = &deadLetterBody{d.Reason, d.Detail, d.Topic, d.Partition, d.Offset, d.Key, d.Value, d.Truncated}
+		b.DeadLetter = &deadLetterBody{d.Reason, d.Detail, d.Topic, d.Partition, d.Offset, d.Key, d.Value, d.Truncated, d.SchemaID}
 	case processing.LateEntry:
 		l := e.Late
 		late := lateBody{l.Topic, l.Partition, l.Count, l.ByDefinition, make([]lateSampleBody, len(l.Samples))}

@@ -324,7 +324,7 @@ func someTraffic(e *engine) {
 	mid := slices.IndexFunc(samples, func(s sample) bool { return s.at >= 40_000 })
 	e.commit(34_000, 0, samples[:mid])
 	e.commit(54_000, 20_000, samples[mid:], processing.Entry{Type: processing.DeadLetterEntry, DeadLetter: &processing.DeadLetter{
-		Reason: "undecodable", Detail: "not an event", Topic: "events", Partition: 3, Offset: 99, Value: []byte("junk"),
+		SchemaID: 7, Reason: "undecodable", Detail: "not an event", Topic: "events", Partition: 3, Offset: 99, Value: []byte("junk"),
 	}})
 	e.commit(54_000, 20_000, []sample{{at: 41_000, user: "u1", page: "/a", load: 5, late: true}}, processing.Entry{
 		Type: processing.LateEntry, Late: &processing.Late{
