@@ -20,8 +20,8 @@ type registryFlags struct {
 	SchemaRegistryTokenFile string   `placeholder:"FILE" help:"File with a bearer token for the registry."`
 }
 
-// open returns the registry, or nil if there is none.
-func (f *registryFlags) open() (*kafka.Registry, error) {
+// openRegistry returns the registry, or nil if there is none.
+func (f *registryFlags) openRegistry() (*kafka.Registry, error) {
 	if len(f.SchemaRegistry) == 0 {
 		if f.SchemaRegistryCAFile != "" || f.SchemaRegistryBasicFile != "" || f.SchemaRegistryTokenFile != "" {
 			return nil, usageError{errors.New("--schema-registry: its address is missing")}
@@ -56,12 +56,12 @@ type framing struct {
 // defaultFraming is what there is without flags.
 func defaultFraming() framing { return framing{events: event.Auto, output: kafka.Avro} }
 
-// open reads the schemas and reports every fault.
-func (f *framingFlags) open(plan *definition.Plan, logger *slog.Logger) (framing, error) {
+// openFraming reads the schemas and reports every fault.
+func (f *framingFlags) openFraming(plan *definition.Plan, logger *slog.Logger) (framing, error) {
 	out := framing{events: event.Encoding(f.EventsEncoding), output: kafka.Encoding(f.OutputEncoding)}
 	var faults []error
 	var err error
-	if out.registry, err = f.registryFlags.open(); err != nil {
+	if out.registry, err = f.openRegistry(); err != nil {
 		faults = append(faults, err)
 	}
 	needs := out.events == event.AvroConfluent || out.output == kafka.AvroConfluent

@@ -40,7 +40,7 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	framing, err := c.framingFlags.open(plan, logger)
+	framing, err := c.openFraming(plan, logger)
 	if err != nil {
 		return err
 	}

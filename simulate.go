@@ -104,7 +104,7 @@ func (c *simulateCommand) Run(ctx context.Context, std *streams) error {
 
 // register makes the events schema known to the registry and returns its number; 0 without one.
 func (c *simulateCommand) register(ctx context.Context) (int32, error) {
-	registry, err := c.registryFlags.open()
+	registry, err := c.openRegistry()
 	if err != nil || registry == nil {
 		return 0, err
 	}

@@ -249,14 +249,14 @@ func usesOf(encoding event.Encoding, records []event.Record) []use {
 			continue
 		}
 		if len(uses) == 0 || uses[same].ref != ref {
-			known := false
 			if at == nil {
 				same = slices.IndexFunc(uses, func(u use) bool { return u.ref == ref })
-				known = same >= 0
+			} else if known, ok := at[ref]; ok {
+				same = known
 			} else {
-				same, known = at[ref]
+				same = -1
 			}
-			if !known {
+			if same < 0 {
 				same = len(uses)
 				uses = append(uses, use{ref: ref})
 				if at != nil {

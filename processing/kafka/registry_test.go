@@ -81,14 +81,17 @@ func TestRegistryAnswersThatSayNothing(t *testing.T) {
 		unknown bool
 		says    string
 	}{
-		"no such schema":         {answering(404, `{"error_code":40403,"message":"Schema 9 not found"}`), true, "Schema 9 not found"},
-		"no such path":           {answering(404, "<html>nothing here</html>"), false, "does not seem to be a schema registry"},
-		"too many requests":      {answering(429, ""), false, "status 429"},
-		"server error":           {answering(500, `{"error_code":50001,"message":"store"}`), false, "status 500: store"},
-		"unavailable":            {answering(503, "<html>"+strings.Repeat("x", 5000)), false, "status 503: Service Unavailable"},
-		"not allowed":            {answering(401, ""), false, "status 401"},
-		"no JSON":                {answering(200, "hello"), false, "decode"},
-		"redirect to itself":     {func(w http.ResponseWriter, q *http.Request) bool { http.Redirect(w, q, q.URL.Path, 307); return true }, false, "10 redirects"},
+		"no such schema":    {answering(404, `{"error_code":40403,"message":"Schema 9 not found"}`), true, "Schema 9 not found"},
+		"no such path":      {answering(404, "<html>nothing here</html>"), false, "does not seem to be a schema registry"},
+		"too many requests": {answering(429, ""), false, "status 429"},
+		"server error":      {answering(500, `{"error_code":50001,"message":"store"}`), false, "status 500: store"},
+		"unavailable":       {answering(503, "<html>"+strings.Repeat("x", 5000)), false, "status 503: Service Unavailable"},
+		"not allowed":       {answering(401, ""), false, "status 401"},
+		"no JSON":           {answering(200, "hello"), false, "decode"},
+		"redirect to itself": {func(w http.ResponseWriter, q *http.Request) bool {
+			http.Redirect(w, q, q.URL.Path, http.StatusTemporaryRedirect)
+			return true
+		}, false, "10 redirects"},
 		"connection that breaks": {func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) }, false, "EOF"},
 	} {
 		t.Run(name, func(t *testing.T) {
