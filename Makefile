@@ -50,8 +50,8 @@ lint: ## golangci-lint, which also holds the import map
 race: ## the tests under the race detector, real clients and a real broker included
 	lib=$$(scripts/kafka) && TIDEMARK_KCAT=1 TIDEMARK_KAFKA_LIB=$$lib go test -race -timeout 20m ./...
 
-truth: ## every scenario of the simulator through the real binary, line by line, on both brokers
-	@lib="$$(scripts/kafka)" && TIDEMARK_TRUTH=1 TIDEMARK_KAFKA_LIB="$$lib" go test -count=1 -timeout 15m -run '^TestTruth$$' ./e2e
+truth: ## every scenario of the simulator through the real binary, line by line, on both brokers; a whole ordinary day
+	@lib="$$(scripts/kafka)" && TIDEMARK_TRUTH=1 TIDEMARK_KAFKA_LIB="$$lib" go test -count=1 -timeout 15m -run '^TestTruth$$|^TestAnOrdinaryDayRaisesNothing$$' ./e2e ./simulator/truth
 
 fuzz: ## every fuzz target, FUZZTIME seconds together
 	@scripts/fuzz $(FUZZTIME)
