@@ -40,11 +40,18 @@ func TestApacheKafka(t *testing.T) {
 	t.Run("broker restarts", c.brokerRestarts)
 }
 
-// serve starts a server with topics of its own, which it makes. Partitions that stay empty hold the watermark for a second.
-func (c *cluster) serve(t *testing.T, topics string, more ...string) *process {
+// serve starts a server with topics of its own, which it makes. Partitions that stay empty hold the watermark for a second,
+// and it never follows the clock, so that it ends where the events do.
+func (c *cluster) serve(t *testing.T, topics string) *process {
+	t.Helper()
+	return c.serveWith(t, topics, "idle_timeout: 1s, close_when_idle: 1h")
+}
+
+// serveWith starts a server with rules of time of its own; flags that are given twice count as they stand last.
+func (c *cluster) serveWith(t *testing.T, topics, source string, more ...string) *process {
 	t.Helper()
 	definitions := filepath.Join(t.TempDir(), "definitions.yaml")
-	if err := os.WriteFile(definitions, []byte("version: 1\nsource: {idle_timeout: 1s, close_when_idle: 1s}\n"), 0o600); err != nil {
+	if err := os.WriteFile(definitions, []byte("version: 1\nsource: {"+source+"}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := launchAt(t, topics, append([]string{"--kafka-brokers", c.addr, "--create-topics", "--definitions", definitions}, more...)...)
@@ -69,14 +76,14 @@ func (p *process) consumed(n int64) {
 	}
 }
 
-// lines are events as JSON, spread over ten minutes.
+// lines are events as JSON, spread over twenty minutes.
 func lines() []event.Record {
 	var out []event.Record
 	start := time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC).UnixMilli()
-	for i := range 1200 {
+	for i := range 2400 {
 		key := fmt.Sprintf("s%d", i%37)
 		out = append(out, event.Record{
-			Partition: event.PartitionID(i % 37 % 12), Timestamp: event.Millis(start + int64(i)*500), Key: []byte(key),
+			Timestamp: event.Millis(start + int64(i)*500), Key: []byte(key),
 			Value: fmt.Appendf(nil, `{"eventId":"e%d","timestamp":%d,"eventType":"PAGE_VIEW","sessionId":"%s","pageViewData":{"url":"/p%d","title":"P"},"metadata":{"source":"test"}}`,
 				i, start+int64(i)*500, key, i%5),
 		})
@@ -84,13 +91,16 @@ func lines() []event.Record {
 	return out
 }
 
+// byKey chooses partitions as Kafka's own producer does.
+var byKey = kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil))
+
 // Every codec, as Go's client and as Kafka's own frame it, gives the same numbers. Kafka's own producer stamps records with
-// the current time, and it chooses the partitions: neither is to make a difference.
+// the current time, which is to make no difference.
 func (c *cluster) codecs(t *testing.T) {
 	t.Parallel()
 	events := lines()
 	plain := c.serve(t, "codec-none")
-	c.produce(t, toRecords("codec-none-events", events), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	c.produce(t, toRecords("codec-none-events", events), byKey, kgo.ProducerBatchCompression(kgo.NoCompression()))
 	plain.consumed(int64(len(events)))
 	for _, codec := range []struct {
 		name string
@@ -100,7 +110,7 @@ func (c *cluster) codecs(t *testing.T) {
 	} {
 		t.Run(codec.name, func(t *testing.T) {
 			p := c.serve(t, "codec-"+codec.name)
-			c.produce(t, toRecords("codec-"+codec.name+"-events", events), kgo.ProducerBatchCompression(codec.ours))
+			c.produce(t, toRecords("codec-"+codec.name+"-events", events), byKey, kgo.ProducerBatchCompression(codec.ours))
 			p.consumed(int64(len(events)))
 			sameWindows(t, plain, p)
 		})
@@ -181,7 +191,7 @@ func (c *cluster) lag(t *testing.T, topic string) (total int) {
 func (c *cluster) transactions(t *testing.T) {
 	t.Parallel()
 	p := c.serve(t, "transactions")
-	events := toRecords("transactions-events", lines())
+	events := toRecords("transactions-events", lines()[:1200])
 	for _, r := range events {
 		r.Partition = 3
 	}
@@ -252,11 +262,13 @@ func (c *cluster) topicMadeAnew(t *testing.T) {
 		_, err := adm.CreateTopic(t.Context(), 12, 1, nil, "anew-events")
 		return err == nil
 	})
-	simulate(t, "anew", 1, "--kafka-brokers", c.addr)
-	var v struct{ Phase, Verdict string }
-	p.await("its partitions stand still", 2*time.Minute, func() bool {
-		return p.fetch("/api/v1/pipeline", &v) == nil && v.Phase == "faulted" && regexp.MustCompile(`Partition \d+ stands still: .*made anew`).MatchString(v.Verdict)
+	p.await("the topic is there again", 2*time.Minute, func() bool {
+		found, err := adm.ListTopics(t.Context(), "anew-events")
+		return err == nil && len(found["anew-events"].Partitions) == 12
 	})
+	simulate(t, "anew", 1, "--kafka-brokers", c.addr)
+	verdict := regexp.MustCompile(`^Partition \d+ stands still: .*made anew`)
+	p.await("its partitions stand still", 2*time.Minute, func() bool { return verdict.MatchString(p.pipeline().Verdict) })
 	if got := p.pipeline().Counters["consumed"]; got != 1000 {
 		t.Errorf("%d records are consumed, want the 1000 of the old topic", got)
 	}
@@ -293,7 +305,9 @@ func (c *cluster) largeRecords(t *testing.T) {
 // The broker stops, and is there again, while the server reads and publishes. It goes on by itself, and its numbers are
 // those of a server that has seen nothing of it.
 func (c *cluster) brokerRestarts(t *testing.T) {
-	p := c.serve(t, "restarts")
+	// What falls idle while nothing can be read would depend on the clock, and with it what is late.
+	const source = "idle_timeout: 1h, close_when_idle: 2h"
+	p := c.serveWith(t, "restarts", source)
 	events := traffic(t, func(o *simulator.Options) {
 		o.Count, o.Rate, o.Partitions, o.Late = 12_000, 10, 12, 0.01
 	})
@@ -312,10 +326,7 @@ func (c *cluster) brokerRestarts(t *testing.T) {
 		c.broker.Restart(t)
 	}
 	p.consumed(int64(len(all)))
-	undisturbed := launch(t, freeAddress(t), "serve", "--data", t.TempDir(), "--kafka-brokers", c.addr, "--create-topics",
-		"--events-topic", "restarts-events", "--metrics-topic", "undisturbed-metrics", "--dead-letter-topic", "undisturbed-dead", "--alerts-topic", "undisturbed-alerts",
-		"--definitions", p.args[slices.Index(p.args, "--definitions")+1])
-	undisturbed.ready()
+	undisturbed := c.serveWith(t, "undisturbed", source, "--events-topic", "restarts-events")
 	sameWindows(t, undisturbed, p)
 	p.await("results are published", 2*time.Minute, func() bool {
 		n := records(t, c.addr, "restarts-metrics")
