@@ -26,7 +26,7 @@ type alertBody struct {
 // correctedBody is what the window's group holds now. An alert itself never changes by it.
 type correctedBody struct {
 	Value    wire.Number `json:"value"`
-	Revision *int        `json:"revision"` // null: retracted, so that there is none any more
+	Revision *int        `json:"revision"` // null: retracted, and nothing is kept of it
 	Kind     string      `json:"kind"`
 }
 
@@ -123,6 +123,12 @@ func correctedOf(v *store.View, a *alert.Alert) (*correctedBody, error) {
 		return nil, fmt.Errorf("read evidence of alert %s: %w", a.ID, err)
 	case found && r.Kind == window.Correction:
 		return &correctedBody{wire.NumberOf(r.Value), &r.Revision, r.Kind.String()}, nil
+	case found && r.Kind == window.Retract: // kept where the metric has a `having`
+		c := &correctedBody{Kind: r.Kind.String()}
+		if !r.Withheld() {
+			c.Revision = &r.Revision
+		}
+		return c, nil
 	case !found && kept && len(group) > 0: // an ungrouped window without a row is one without events
 		return &correctedBody{Kind: window.Retract.String()}, nil
 	default:

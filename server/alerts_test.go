@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/tidemark/tidemark/processing/event"
 )
 
 func ids(body alertsBody) (ids []string) {
@@ -93,6 +95,32 @@ func TestFiringAlertsAreCounted(t *testing.T) {
 	} {
 		if !strings.Contains(text, line+"\n") {
 			t.Errorf("there is no %s", line)
+		}
+	}
+}
+
+// TestCorrectedByHaving: late events can take the window that an alert rests on from those that are published, be it one
+// in which nothing had happened.
+func TestCorrectedByHaving(t *testing.T) {
+	e := newEngine(t, havingDefinitions)
+	e.commit(31_000, 0, []sample{{at: 11_000, user: "u", page: "/"}, {at: 12_000, user: "u", page: "/"}, {at: 30_000, user: "u", page: "/"}})
+	e.raise(e.firing("shown", "calm", 10_000, "LOW"), e.firing("empty", "calm", 20_000, "LOW"))
+	s := e.serve(nil)
+	for _, a := range get[alertsBody](t, s, "/api/v1/alerts").Alerts {
+		if a.Corrected != nil {
+			t.Errorf("%s is corrected before anything happened: %+v", a.ID, a.Corrected)
+		}
+	}
+	var late []sample
+	for _, at := range []event.Millis{13_000, 21_000, 22_000, 23_000} {
+		late = append(late, sample{at: at, user: "u", page: "/", late: true})
+	}
+	e.commit(32_000, 0, late)
+	e.commit(34_000, 0, nil)
+	two := 2
+	for id, want := range map[string]correctedBody{"shown": {Revision: &two, Kind: "retract"}, "empty": {Kind: "retract"}} {
+		if diff := gocmp.Diff(&want, get[alertBody](t, s, "/api/v1/alerts/"+id).Corrected); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", id, diff)
 		}
 	}
 }

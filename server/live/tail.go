@@ -113,8 +113,8 @@ func (t *tail) fill(h *Hub) (reason string, err error) {
 		reason = "gap"
 	default:
 		t.page, t.pageSeq = p.Entries, p.Head
-		if len(p.Entries) == tailPage {
-			t.pageSeq = p.Entries[tailPage-1].Seq
+		if n := len(p.Entries); n > 0 {
+			t.pageSeq = p.Entries[n-1].Seq // a page may end before the feed does, for whatever reason
 		}
 		return "", nil
 	}

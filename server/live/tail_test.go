@@ -26,6 +26,7 @@ type memoryLog struct {
 	alerts  []processing.Entry
 	reads   int
 	fail    error
+	short   bool // pages end early
 }
 
 func (l *memoryLog) Alerts(after uint64, limit int) (LogPage, error) {
@@ -35,7 +36,7 @@ func (l *memoryLog) Alerts(after uint64, limit int) (LogPage, error) {
 	p := LogPage{Head: l.head, First: l.dropped + 1}
 	p.Truncated = limit > 0 && after < l.dropped
 	for _, e := range l.alerts {
-		if e.Seq > max(after, l.dropped) && len(p.Entries) < limit && !p.Truncated {
+		if e.Seq > max(after, l.dropped) && len(p.Entries) < limit && !p.Truncated && !(l.short && len(p.Entries) == 3) {
 			p.Entries = append(p.Entries, e)
 		}
 	}
@@ -261,7 +262,7 @@ func (f *follower) hearOf(n int) {
 func TestEveryEntryOnceAndInOrder(t *testing.T) {
 	for seed := range uint64(6) {
 		rng := rand.New(rand.NewPCG(seed, 1))
-		feed := &memoryLog{}
+		feed := &memoryLog{short: seed%2 == 1}
 		followers := []*follower{{}, {}, {}}
 		for range 4 {
 			playOn(t, feed, nil, func(t *testing.T, s *stage, stop func()) {
