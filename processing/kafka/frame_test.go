@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/tidemark/tidemark/processing"
+	"github.com/tidemark/tidemark/processing/alert"
 	"github.com/tidemark/tidemark/schemas"
 )
 
@@ -22,12 +25,12 @@ func TestPublisherInConfluentFraming(t *testing.T) {
 		return answering(503, "")(w, q)
 	})
 	registry := newTestRegistry(t, RegistryOptions{URLs: []string{fake.URL()}})
-	b := startBroker(t, map[string]TopicSpec{"metrics": smallTopic(3), "dead-letters": smallTopic(1)})
+	b := startBroker(t, map[string]TopicSpec{"metrics": smallTopic(3), "alerts": smallTopic(1), "dead-letters": smallTopic(1)})
 	ctx, cancel := context.WithCancel(limit(t))
 	defer cancel()
-	feed := newFeed(resultEntry(viewsResult()), resultEntry(pagesResult("/a")))
+	feed := newFeed(resultEntry(viewsResult()), resultEntry(pagesResult("/a")), processing.Entry{Type: processing.AlertEntry, Alert: bounceAlert(alert.Firing)})
 	p, err := NewPublisher(PublisherOptions{
-		Cluster: clusterAt(b.Addr()), MetricsTopic: "metrics", DeadLetterTopic: "dead-letters", Encoding: AvroConfluent, Registrar: registry,
+		Cluster: clusterAt(b.Addr()), MetricsTopic: "metrics", AlertsTopic: "alerts", DeadLetterTopic: "dead-letters", Encoding: AvroConfluent, Registrar: registry,
 		Epoch: "e1", Plan: testPlan(), Feed: feed,
 	})
 	must(t, err)
@@ -38,7 +41,7 @@ func TestPublisherInConfluentFraming(t *testing.T) {
 		t.Errorf("the publisher stands at %d without a registry", at)
 	}
 	fake.ClearInterceptors()
-	feed.waitSaved(ctx, t, 2)
+	feed.waitSaved(ctx, t, 3)
 	registered, ok := fake.GetSchema("metrics-value", 1)
 	if !ok || registered.Schema.Schema != schemas.Compact(schemas.Metrics) {
 		t.Fatalf("registered is %+v", registered)
@@ -53,6 +56,14 @@ func TestPublisherInConfluentFraming(t *testing.T) {
 			t.Errorf("the value is %v", m)
 		}
 	}
+	ref, value, err := schemas.Unframe(schemas.Confluent, readAll(t, b.Addr(), "alerts", 1)[0].Value)
+	must(t, err)
+	if registered, ok := fake.GetSchema("alerts-value", 1); !ok || ref != schemas.Registered(int32(registered.ID)) {
+		t.Errorf("an alert names %v, registered was %+v", ref, registered)
+	}
+	if got := decodedAs(t, schemas.Alerts, value); got["alertId"] != "a1" {
+		t.Errorf("the alert is %v", got)
+	}
 	cancel()
 	must(t, <-done)
 }
@@ -63,7 +74,7 @@ func TestPublisherThatWaitsForTheRegistryEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(limit(t))
 	asked := make(chan struct{}, 100)
 	p, err := NewPublisher(PublisherOptions{
-		Cluster: clusterAt(b.Addr()), MetricsTopic: "metrics", DeadLetterTopic: "dead-letters", Encoding: AvroConfluent,
+		Cluster: clusterAt(b.Addr()), MetricsTopic: "metrics", AlertsTopic: "alerts", DeadLetterTopic: "dead-letters", Encoding: AvroConfluent,
 		Registrar: registrarFunc(func() (int32, error) { asked <- struct{}{}; return 0, errors.New("down") }),
 		Epoch:     "e1", Plan: testPlan(), Feed: newFeed(resultEntry(viewsResult())),
 	})
@@ -81,9 +92,9 @@ func (f registrarFunc) Register(context.Context, string, string) (int32, error) 
 
 func TestConfluentFramingNeedsARegistry(t *testing.T) {
 	o := PublisherOptions{
-		Cluster: clusterAt("127.0.0.1:1"), MetricsTopic: "m", DeadLetterTopic: "d", Encoding: AvroConfluent, Plan: testPlan(), Feed: newFeed(),
+		Cluster: clusterAt("127.0.0.1:1"), MetricsTopic: "m", AlertsTopic: "a", DeadLetterTopic: "d", Encoding: AvroConfluent, Plan: testPlan(), Feed: newFeed(),
 	}
-	if err := o.Validate(); err == nil {
-		t.Error("it is taken without one")
+	if err := o.Validate(); err == nil || !strings.Contains(err.Error(), "needs a schema registry") {
+		t.Errorf("without one: %v", err)
 	}
 }
