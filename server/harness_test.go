@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -58,6 +59,7 @@ func (e sample) json() string {
 
 // engine folds samples into a store in the plainest way, one commit a call.
 type engine struct {
+	mu      sync.Mutex // held for a commit, and for an answer to the server
 	t       testing.TB
 	plan    *definition.Plan
 	store   *store.Store
@@ -113,6 +115,8 @@ func newEngine(t testing.TB, definitions string) *engine {
 // settle are settled.
 func (e *engine) commit(w, settle event.Millis, samples []sample, extra ...processing.Entry) {
 	e.t.Helper()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	ch := &processing.Changes{Watermark: w, AtMs: int64(w)}
 	if e.seq == 0 {
 		for i := range e.plan.Metrics {
@@ -224,6 +228,8 @@ func (e *engine) fold(tables []*window.Table, s sample) {
 
 // Status and Open make the engine a Pipeline.
 func (e *engine) Status() processing.Status {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	return processing.Status{
 		Phase: processing.Running, Verdict: "Healthy", Watermark: e.w, Verified: true,
 		Counters: processing.Counters{Consumed: int64(e.offset), Applied: int64(e.offset)},
@@ -238,6 +244,8 @@ func (e *engine) Status() processing.Status {
 }
 
 func (e *engine) Open(context.Context) (*processing.Open, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	o := &processing.Open{Seq: e.seq, Watermark: e.w, Newest: e.newest}
 	for _, book := range e.books {
 		o.Rows = append(o.Rows, book.OpenRows(e.w, e.newest)...)
