@@ -2,6 +2,7 @@ package event_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -161,7 +162,7 @@ func FuzzSchema(f *testing.F) {
 func FuzzAppendKept(f *testing.F) {
 	long := make([]byte, event.MaxKept+1)
 	f.Add([]byte("a"), long)
-	f.Add(long[1:], append(long, 'x'))
+	f.Add(long[1:], slices.Concat(long, []byte("x")))
 	f.Fuzz(func(t *testing.T, a, b []byte) {
 		keptA, keptB := event.AppendKept(nil, a), event.AppendKept(nil, b)
 		if len(keptA) > event.MaxKept || string(event.AppendKept(nil, keptA)) != string(keptA) {
