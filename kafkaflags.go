@@ -24,8 +24,8 @@ type kafkaFlags struct {
 // passwordVariable has no flag beside it: what stands on a command line is shown to all users of a machine.
 const passwordVariable = "TIDEMARK_KAFKA_SASL_PASSWORD"
 
-// open reads the files that the flags name, and reports everything that is wrong.
-func (f *kafkaFlags) open(brokers []string, std *streams, logger *slog.Logger) (*kafka.Security, error) {
+// security reads the files that the flags name, and reports everything that is wrong.
+func (f *kafkaFlags) security(brokers []string, std *streams, logger *slog.Logger) (*kafka.Security, error) {
 	password, _ := std.env(passwordVariable)
 	options := kafka.SecurityOptions{
 		TLS: f.TLS, CAFile: f.CA, CertFile: f.Cert, KeyFile: f.Key, ServerName: f.ServerName,

@@ -36,7 +36,7 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	security, err := c.kafkaFlags.open(c.KafkaBrokers, std, logger)
+	security, err := c.security(c.KafkaBrokers, std, logger)
 	if err != nil {
 		return err
 	}

@@ -56,7 +56,7 @@ func (c *simulateCommand) Run(ctx context.Context, std *streams) error {
 	if (options.Encoding == simulator.AvroConfluent) != (len(c.SchemaRegistry) > 0) {
 		return usageError{errors.New("simulate: --encoding avro-confluent and --schema-registry need each other")}
 	}
-	security, err := c.kafkaFlags.open(c.KafkaBrokers, std, logger)
+	security, err := c.security(c.KafkaBrokers, std, logger)
 	if err != nil {
 		return err
 	}

@@ -274,7 +274,7 @@ func (c *cluster) topicMadeAnew(t *testing.T) {
 	}
 }
 
-// Records may be as large as the topic allows. Those that are larger than an event may be are dead letters.
+// Records may be as large as the topic allows, which is eight times what brokers take if nobody says otherwise.
 func (c *cluster) largeRecords(t *testing.T) {
 	t.Parallel()
 	const limit = 8 << 20
@@ -296,10 +296,9 @@ func (c *cluster) largeRecords(t *testing.T) {
 	}
 	c.produce(t, records, kgo.ProducerBatchMaxBytes(limit+512), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	p.consumed(int64(len(records)))
-	if v := p.pipeline(); v.Counters["applied"]+v.Counters["dead_letters"] != int64(len(records)) {
-		t.Errorf("counters %v", v.Counters)
+	if v := p.pipeline(); v.Counters["applied"] != int64(len(records)) {
+		t.Errorf("counters %v, want all applied", v.Counters)
 	}
-	t.Logf("counters %v", p.pipeline().Counters)
 }
 
 // The broker stops, and is there again, while the server reads and publishes. It goes on by itself, and its numbers are

@@ -88,7 +88,7 @@ func (s *Security) secure(dial dialer) dialer {
 			return nil, err
 		}
 		if err := s.checkPlaintext(conn, address); err != nil {
-			conn.Close()
+			_ = conn.Close()
 			return nil, err
 		}
 		if !s.options.TLS {
@@ -113,12 +113,12 @@ func (s *Security) checkPlaintext(conn net.Conn, address string) error {
 func (s *Security) handshake(ctx context.Context, conn net.Conn, address string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		conn.Close()
+		_ = conn.Close()
 		return nil, err
 	}
 	encrypted := tls.Client(conn, s.tlsConfig(host))
 	if err := encrypted.HandshakeContext(ctx); err != nil {
-		conn.Close()
+		_ = conn.Close()
 		return nil, handshakeFault(address, err)
 	}
 	return encrypted, nil

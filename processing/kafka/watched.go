@@ -92,7 +92,7 @@ func (w *watched[T]) read() ([][]byte, error) {
 			return nil, err
 		}
 		contents[i], err = io.ReadAll(io.LimitReader(f, maxFile+1))
-		f.Close()
+		_ = f.Close()
 		if err != nil {
 			return nil, err
 		}
