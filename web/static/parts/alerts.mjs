@@ -72,12 +72,19 @@ function evidence(alert, corrected) {
   add("Condition", alert.pattern_matched && html`<code>${alert.pattern_matched}</code>`);
   const numbers = Object.entries(alert.metrics).filter(([name]) => name !== "value");
   add("Numbers", numbers.map(([name, v]) => `${name} ${fixed(v)}`).join(", "));
-  for (const [name, said] of Object.entries(alert.context)) add(name, said);
+  for (const [name, said] of Object.entries(alert.context)) add(...contextRow(name, said));
   add("What to do", alert.recommended_action);
   add("Visitors", listed(alert.affected_users));
   add("Records", listed(records.map((r) => `${r.topic}/${r.partition}/${r.offset}`)));
   add("Rule", html`<code>${alert.definition}</code>`);
   return rows;
+}
+
+// contextRow reads a name and its text for people: held_since_ms is a time.
+function contextRow(name, said) {
+  const isTime = name.endsWith("_ms") && Number.isFinite(Number(said));
+  const words = (isTime ? name.slice(0, -3) : name).replaceAll("_", " ");
+  return [words.charAt(0).toUpperCase() + words.slice(1), isTime ? clock(Number(said)) : said];
 }
 
 function listed(words) {
