@@ -7,11 +7,15 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // resolver reads a value that one schema wrote as another, by the words of Avro's specification ("Schema Resolution"), one
 // after the other. It is slow, and expects values that are good.
-type resolver struct{ buf []byte }
+type resolver struct {
+	buf     []byte
+	badText bool // a string was met that is not UTF-8
+}
 
 var errUnresolved = errors.New("can't be resolved")
 
@@ -50,8 +54,10 @@ func (o *resolver) read(w, r *node) (any, error) {
 	}
 	v := o.scalar(w)
 	if r == nil {
+		o.check(v, w)
 		return v, nil
 	}
+	o.check(v, r)
 	return convert(v, w, r)
 }
 
@@ -73,6 +79,13 @@ func (o *resolver) scalar(w *node) any {
 		return string(o.take(w.size))
 	default:
 		return string(o.take(int(o.long())))
+	}
+}
+
+// check looks at what has to be text: what the reader takes for a string or, where nobody reads it, the writer calls so.
+func (o *resolver) check(v any, as *node) {
+	if text, ok := v.(string); ok && as.kind == "string" && !utf8.ValidString(text) {
+		o.badText = true
 	}
 }
 
@@ -148,6 +161,7 @@ func (o *resolver) blocks(w, r *node) (any, error) {
 			key := ""
 			if w.kind == "map" {
 				key = string(o.take(int(o.long())))
+				o.badText = o.badText || !utf8.ValidString(key)
 			}
 			var items *node
 			if r != nil {
