@@ -23,7 +23,7 @@ type stage struct {
 }
 
 var stages = []stage{
-	{name: "decode", pkg: "./processing/event", ours: "Decode", bare: "DecodeHandWritten", limit: 1.5, noAllocs: true},
+	{name: "decode", pkg: "./processing/event", ours: "Decode", bare: "DecodeHandWritten", limit: 1.75, noAllocs: true},
 	{name: "fold", pkg: "./processing/window", ours: "Fold/tidemark", bare: "Fold/bare", limit: 1.5},
 	{name: "sequence", pkg: "./processing/sequence", ours: "Sequence/tidemark", bare: "Sequence/naive"},
 	{name: "sequence + sessions", pkg: "./processing/session", ours: "Sessions/tidemark", bare: "Sessions/naive"},
