@@ -97,6 +97,9 @@ func openApp(c *appConfig) (_ *app, err error) {
 		return nil, err
 	}
 	a.pipeline.Observe(a.server)
+	for _, r := range c.plan.LeftOut {
+		c.logger.Info("built-in alert rule left out", "rule", r.Name, "reason", r.Why)
+	}
 	return a, nil
 }
 
