@@ -22,7 +22,7 @@ demo: ## run everything in one process
 test: ## run the tests; needs Go alone
 	go test ./...
 
-check: deps format vet tidy notices lint race truth fuzz gate browser ## everything that has to pass
+check: deps format vet tidy notices lint race truth hostile fuzz gate browser ## everything that has to pass
 	@echo "check: all passed"
 
 deps: ## see that gcc, Chromium, kcat, Node.js, Java and Maven are there, or install them; fetch the jars of Apache Kafka
