@@ -28,7 +28,7 @@ func TestAlertRulesAreDocumented(t *testing.T) {
 			t.Errorf("the key %s of a later version is missing", key)
 		}
 	}
-	for _, word := range slices.Concat(severities, formatNames, []string{"`" + customPattern + "`", sampleValue, sampleCount, samplePrevious, sizeName, windowName, groupPrefix}) {
+	for _, word := range slices.Concat(severities, formatNames, []string{"`" + customPattern + "`", valueName, countName, samplePrevious, sizeName, windowName, groupPrefix}) {
 		if !strings.Contains(section, word) {
 			t.Errorf("%s is missing", word)
 		}

@@ -11,12 +11,8 @@ import (
 	"github.com/tidemark/tidemark/processing/event"
 )
 
-// What rules call the parts of a sample, unless an aggregate has that name.
-const (
-	sampleValue    = "value"
-	sampleCount    = "count"
-	samplePrevious = "previous"
-)
+// What rules call the value one slide earlier, unless an aggregate has that name. Value and count are called as in `having`.
+const samplePrevious = "previous"
 
 // checkedRule is an alert rule without faults.
 type checkedRule struct {
@@ -85,7 +81,7 @@ func (c *ruleChecker) rule() *checkedRule {
 			t.used[t2.path[0]] = true
 		}
 	})
-	if t.used[sampleValue] && c.metric.hides(sampleValue) && !c.metric.value.bad() && c.metric.value.String() != sampleValue {
+	if t.used[valueName] && c.metric.hides(valueName) && !c.metric.value.bad() && c.metric.value.String() != valueName {
 		c.faults.add(c.spec.at, "value is an aggregate of %s, and the metric's value is another number: rename the aggregate", c.spec.on)
 	}
 	r.before = t.used[samplePrevious] && !c.metric.hides(samplePrevious)
@@ -114,8 +110,8 @@ func (m *checkedMetric) hides(name string) bool {
 // reads are the numbers of a sample of the metric, by name. An aggregate hides what has the same name.
 func (m *checkedMetric) reads() map[string]func(*Sample) Number {
 	reads := map[string]func(*Sample) Number{
-		sampleValue:    func(s *Sample) Number { return s.Value },
-		sampleCount:    func(s *Sample) Number { return Number{Float: float64(s.Count), Valid: true} },
+		valueName:      func(s *Sample) Number { return s.Value },
+		countName:      func(s *Sample) Number { return Number{Float: float64(s.Count), Valid: true} },
 		samplePrevious: func(s *Sample) Number { return s.Previous },
 	}
 	for i, a := range m.spec.aggregates {
@@ -135,7 +131,7 @@ func (c *ruleChecker) when() *term {
 		sees.fields[name] = field{kind: floatKind}
 	}
 	if c.reads[c.spec.on] == nil {
-		sees.aliases = map[string]string{c.spec.on: sampleValue} // `bounce_rate > 0.65` reads well
+		sees.aliases = map[string]string{c.spec.on: valueName} // `bounce_rate > 0.65` reads well
 	}
 	sees.missing = map[string]string{}
 	for _, name := range []string{"mean", "stddev", "zscore"} {
@@ -143,7 +139,7 @@ func (c *ruleChecker) when() *term {
 	}
 	t := sees.checkKind(c.faults, *c.spec.when, "condition, true or false", func(k kind) bool { return k == boolKind })
 	t.walk(func(t *term) {
-		if t.op == "==" && t.args[1].isNil() && t.args[0].String() == sampleValue {
+		if t.op == "==" && t.args[1].isNil() && t.args[0].String() == valueName {
 			c.faults.add(c.spec.when.at, "value is never nil here: where it is null there is no data, and the condition is not asked")
 		}
 	})
@@ -155,10 +151,10 @@ func (c *ruleChecker) least() []Least {
 	aggregates := c.metric.spec.aggregates
 	for _, l := range c.spec.least {
 		of := OfCount
-		if l.of != "" && (l.of != sampleCount || c.metric.hides(sampleCount)) {
+		if l.of != "" && (l.of != countName || c.metric.hides(countName)) {
 			of = slices.IndexFunc(aggregates, func(a aggregateSpec) bool { return a.name == l.of })
 		}
-		if of < 0 && l.of != "" && l.of != sampleCount {
+		if of < 0 && l.of != "" && l.of != countName {
 			var names []string
 			for _, a := range aggregates {
 				names = append(names, a.name)

@@ -28,7 +28,7 @@ func (d *describer) alerts() {
 func (r *Rule) leastText(m *Metric) string {
 	var out []string
 	for _, l := range r.MinSamples {
-		name := sampleCount
+		name := countName
 		if l.Aggregate != OfCount {
 			name = m.Aggregates[l.Aggregate].Name
 		}

@@ -10,7 +10,7 @@ import (
 // be called from several goroutines.
 type Condition func(value Number, aggregates []Number, count int64, size float64) bool
 
-// What `having` calls a row's value and the number of events in it, unless an aggregate has that name.
+// What `having` and rules call a row's value and the number of events in it, unless an aggregate has that name.
 const (
 	valueName = "value"
 	countName = "count"

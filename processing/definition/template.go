@@ -99,7 +99,7 @@ func (s *templateScope) place(e *expression, from, to int) func(*Sample) string 
 		return windowText
 	}
 	if name == s.metric && s.numbers[name] == nil {
-		name = sampleValue
+		name = valueName
 	}
 	number := s.numbers[name]
 	if number == nil {

@@ -237,9 +237,6 @@ func (b *Book) Correct(w event.Millis, now time.Time) []Emission {
 		if em.Changed = pg.publish(b.metric, start, b.evaluate(start, start+b.metric.Size, AllRows), Correction); pg.changed {
 			out = append(out, em)
 		}
-		if len(pg.published) == 0 {
-			pg.corrected = time.Time{} // a restart does not know the page: its next mark must not wait
-		}
 	}
 	slices.SortFunc(out, func(x, y Emission) int { return int(x.Start - y.Start) })
 	return out
