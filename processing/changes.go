@@ -3,6 +3,7 @@ package processing
 import (
 	"github.com/tidemark/tidemark/processing/alert"
 	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/digest"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/window"
 	"github.com/tidemark/tidemark/schemas"
@@ -16,14 +17,16 @@ type Changes struct {
 	Floors      []Floor      // to be journaled
 	Panes       []PaneChange
 	Sessions    []SessionChange
-	Results     []ResultBlock // whole windows, last revisions
-	Alerts      []alert.Alert // those that changed, whole
-	Watches     []Watch       // those that changed
-	Feed        []Entry       // sequences follow each other and the head before
-	Counters    Counters      // absolute
-	Definitions []Start       // definitions that start with this commit
-	Schemas     []Schema      // those that this commit is the first to use, somewhere; whole
-	AtMs        int64         // wall clock of the commit, for people only
+	Results     []ResultBlock      // whole windows, last revisions
+	Alerts      []alert.Alert      // those that changed, whole
+	Watches     []Watch            // those that changed
+	Feed        []Entry            // sequences follow each other and the head before
+	Counters    Counters           // absolute
+	Definitions []Start            // definitions that start with this commit
+	Schemas     []Schema           // those that this commit is the first to use, somewhere; whole
+	Digests     []DefinitionDigest // those that changed, whole
+	Gaps        []Gap              // accepted with this commit
+	AtMs        int64              // wall clock of the commit, for people only
 }
 
 // Cursor is where the reading of a partition stands, with enough identity to prove that it is still the same log.
@@ -93,6 +96,28 @@ type ResultBlock struct {
 	Hash    definition.Hash
 	Start   event.Millis
 	Results []window.Result // by group ascending; those retracted are gone
+	Digest  digest.Sum      // what the window adds to its metric's digest, as of this commit
+}
+
+// DefinitionDigest is the digest of what one definition has made: the windows of a metric, the closed sessions of a kind, the
+// transitions of a rule. It is a function of the log, of the journal and of W: a window counts with its final until it
+// has settled, with its last revision from then on.
+type DefinitionDigest struct {
+	Hash  definition.Hash
+	Name  string
+	Facts int64 // windows with rows, closed sessions, or transitions
+	Sum   digest.Sum
+}
+
+// Gap is a part of a partition's log that an operator has decided to do without. It is part of the journal.
+type Gap struct {
+	TopicID   [16]byte // of the log that is read from To on; another one than the cursor had if the topic was made anew
+	Topic     string
+	Partition event.PartitionID
+	From      event.Offset // the next offset to be read, or to be read again, before
+	To        event.Offset // where reading goes on
+	Reason    string       // the fault that it answers
+	AtMs      int64        // wall clock of the decision
 }
 
 // Watch is what a rule remembers of one group between windows, packed by package alert. An empty block forgets it.
@@ -210,6 +235,8 @@ type State struct {
 	Counters    Counters
 	Definitions []Start
 	Schemas     []Schema
+	Digests     []DefinitionDigest
+	Gaps        []Gap // by partition, then To
 }
 
 // PaneBlock is the merged block of an open pane.
