@@ -1,6 +1,8 @@
 package processing
 
 import (
+	"math"
+
 	"github.com/tidemark/tidemark/processing/alert"
 	"github.com/tidemark/tidemark/processing/definition"
 	"github.com/tidemark/tidemark/processing/digest"
@@ -198,12 +200,19 @@ func (c Counters) Plus(o Counters) Counters {
 	}
 }
 
-// Start says from when on a definition's windows are whole: windows that start before From are not published.
+// Start says from when on a definition is in force. Windows of a metric that start before From are not published, events
+// before it are in no session of a kind, and a rule judges the windows that end after it.
 type Start struct {
 	Hash definition.Hash
 	Name string
 	From event.Millis
 }
+
+// ended is the From of a definition that is no longer in force: it starts anew if it comes back.
+const ended = event.Millis(math.MaxInt64)
+
+// Ended reports whether the definition was no longer in force when the state was last written with other definitions.
+func (s *Start) Ended() bool { return s.From == ended }
 
 // Schema is a schema that framed events were written with. It is kept so that reading them again needs nobody to ask.
 type Schema struct {

@@ -20,7 +20,8 @@ import (
 //  2. The sequencers release what W has passed, in total order; sessions take it, then run their timers up to W.
 //  3. Windows that W has passed close; closed windows that late rows changed are corrected; what can't change is settled.
 //  4. Rules judge the finals. Results, alerts, dead letters and late records get their sequences.
-//  5. Everything is written in one synced batch. Only then does anybody hear of it.
+//  5. What windows, sessions and alerts have changed goes into the digests of their definitions.
+//  6. Everything is written in one synced batch. Only then does anybody hear of it.
 //
 // After an error memory may be ahead of the disk, so nothing is tried again: the process ends and the restart recovers.
 type committer struct {
@@ -33,6 +34,7 @@ type committer struct {
 	books     []*window.Book   // by metric
 	flows     []*flow          // by session kind
 	rules     *rulebook
+	ledger    *ledger
 	cursors   map[event.PartitionID]*Cursor
 	resume    map[event.PartitionID]event.Offset // partitions whose held rows are still being read again
 	counters  Counters
@@ -40,6 +42,7 @@ type committer struct {
 	newest    event.Millis
 	seq       uint64
 	starts    []Start          // to be written with the next commit
+	dropped   []SessionChange  // likewise: what was open of kinds that start anew
 	spent     [][]*window.Pane // by grouping: what the workers' deltas were made of, for them to fill again
 
 	jobs  chan job
@@ -97,7 +100,7 @@ func (c *committer) run(ctx context.Context) error {
 func (c *committer) commit(j *job) (commitDone, error) {
 	began := time.Now()
 	w := max(c.watermark, j.watermark)
-	ch := &Changes{Watermark: w, Newest: max(c.newest, j.harvest.newest), AtMs: began.UnixMilli(), Definitions: c.starts, Schemas: j.schemas}
+	ch := &Changes{Watermark: w, Newest: max(c.newest, j.harvest.newest), AtMs: began.UnixMilli(), Definitions: c.starts, Schemas: j.schemas, Sessions: c.dropped}
 	touched := c.fold(ch, j.harvest.deltas)
 	c.spent = panesOf(j.harvest.deltas)
 	c.newest = ch.Newest
@@ -105,13 +108,14 @@ func (c *committer) commit(j *job) (commitDone, error) {
 	c.appendInput(ch, &j.harvest)
 	c.publish(ch, touched, w, began)
 	c.settle(ch, w)
+	ch.Digests = c.ledger.take()
 	c.moveCursors(ch, j)
 	c.counters = c.counters.Plus(j.harvest.counters)
 	ch.Counters = c.counters
 	if err := c.store.Commit(ch); err != nil {
 		return commitDone{}, err
 	}
-	c.watermark, c.starts = w, nil
+	c.watermark, c.starts, c.dropped = w, nil, nil
 	c.announce(ch)
 	return c.doneWith(j, began), nil
 }
@@ -197,6 +201,7 @@ func (c *committer) runSessions(ch *Changes, h *harvest, w event.Millis) {
 		c.fold(ch, deltas)
 		f.recycle(panesOf(deltas))
 		ch.Sessions = append(ch.Sessions, f.changes()...)
+		c.ledger.add(f.kind.Hash, f.sessions.TakeDigest())
 	}
 }
 
@@ -224,6 +229,9 @@ func (c *committer) publish(ch *Changes, touched [][]event.Millis, w event.Milli
 		corrections = append(corrections, b.Correct(w, now)...)
 	}
 	c.appendResults(ch, corrections)
+	for i, b := range c.books {
+		c.ledger.add(c.plan.Metrics[i].Hash, b.TakeDigest())
+	}
 	c.judge(ch, w, finals)
 }
 
@@ -254,7 +262,9 @@ func (c *committer) appendResults(ch *Changes, emissions []window.Emission) {
 			c.append(ch, Entry{Type: ResultEntry, Result: &copied})
 		}
 		// A window that closes and is corrected in one commit is staged twice: the correction is the last word.
-		ch.Results = append(ch.Results, ResultBlock{Metric: em.Metric.Name, Hash: em.Metric.Hash, Start: em.Start, Results: em.Published()})
+		ch.Results = append(ch.Results, ResultBlock{
+			Metric: em.Metric.Name, Hash: em.Metric.Hash, Start: em.Start, Results: em.Published(), Digest: em.Digest(),
+		})
 	}
 }
 

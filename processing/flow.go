@@ -14,6 +14,7 @@ import (
 // sessions become rows of the groupings that take them. It is owned by the committer; batches come from the workers.
 type flow struct {
 	kind      *definition.SessionKind
+	from      event.Millis // events before are not taken; set once, before anything runs
 	sequencer *sequence.Sequencer
 	sessions  *session.Table
 	lanes     []*closedLane

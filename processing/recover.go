@@ -2,8 +2,6 @@ package processing
 
 import (
 	"fmt"
-	"math"
-	"slices"
 
 	"github.com/tidemark/tidemark/processing/definition"
 	"github.com/tidemark/tidemark/processing/event"
@@ -53,18 +51,32 @@ func newCommitter(p *Pipeline, s *State) (*committer, error) {
 			c.resume[cur.Partition] = cur.Next
 		}
 	}
+	known := inForceBefore(s)
 	if err := c.loadPanes(s); err != nil {
 		return nil, err
 	}
-	if err := c.loadSessions(s, p.options.Workers); err != nil {
+	if err := c.loadSessions(s, known, p.options.Workers); err != nil {
 		return nil, err
 	}
-	c.loadBooks(s)
+	c.loadBooks(s, known)
 	var err error
-	if c.rules, err = newRulebook(p.plan, s); err != nil {
+	if c.rules, err = newRulebook(p.plan, s, c.startRules(known)); err != nil {
 		return nil, err
 	}
+	c.endOthers(s)
+	c.ledger = newLedger(p.plan, s, c.starts)
 	return c, nil
+}
+
+// inForceBefore says from when on the definitions count that were in force last. All others start anew.
+func inForceBefore(s *State) map[definition.Hash]event.Millis {
+	from := make(map[definition.Hash]event.Millis, len(s.Definitions))
+	for _, st := range s.Definitions {
+		if !st.Ended() {
+			from[st.Hash] = st.From
+		}
+	}
+	return from
 }
 
 func (c *committer) loadPanes(s *State) error {
@@ -88,7 +100,9 @@ func (c *committer) loadPanes(s *State) error {
 	return nil
 }
 
-func (c *committer) loadSessions(s *State, lanes int) error {
+// loadSessions resumes the open sessions. Those of a kind that starts anew were left when it went out of force: what came
+// in between is not in them, and they are dropped.
+func (c *committer) loadSessions(s *State, known map[definition.Hash]event.Millis, lanes int) error {
 	byHash := make(map[definition.Hash]*flow)
 	for i := range c.plan.Sessions {
 		f := newFlow(c.plan, i, lanes)
@@ -96,29 +110,34 @@ func (c *committer) loadSessions(s *State, lanes int) error {
 		c.flows = append(c.flows, f)
 	}
 	for _, b := range s.Sessions {
-		if f := byHash[b.Kind]; f != nil {
-			if err := f.sessions.Load(b.Shard, b.Block); err != nil {
-				return fmt.Errorf("sessions %s, shard %d: %w", f.kind.Name, b.Shard, err)
-			}
+		f := byHash[b.Kind]
+		if f == nil {
+			continue
+		}
+		if _, ok := known[b.Kind]; !ok {
+			c.dropped = append(c.dropped, SessionChange{Kind: b.Kind, Shard: b.Shard, Rewrite: true})
+			continue
+		}
+		if err := f.sessions.Load(b.Shard, b.Block); err != nil {
+			return fmt.Errorf("sessions %s, shard %d: %w", f.kind.Name, b.Shard, err)
 		}
 	}
 	return nil
 }
 
-// ended is the From of a definition that is no longer in force: it starts anew if it comes back.
-const ended = event.Millis(math.MaxInt64)
-
 // startKinds returns for each session kind from when on its closed sessions are whole. A kind that the state does not
-// know starts here. A session that began before, and lacks the events from then, closes at its max_duration at the latest.
-func (c *committer) startKinds(from map[definition.Hash]event.Millis, first event.Millis) []event.Millis {
+// know starts here, and takes the events from then on. A session that had events before, and lacks them, closes at its
+// max_duration at the latest.
+func (c *committer) startKinds(known map[definition.Hash]event.Millis, first event.Millis) []event.Millis {
 	whole := make([]event.Millis, len(c.plan.Sessions))
 	for i := range c.plan.Sessions {
 		k := &c.plan.Sessions[i]
-		start, ok := from[k.Hash]
-		if !ok || start == ended {
+		start, ok := known[k.Hash]
+		if !ok {
 			start = first
 			c.starts = append(c.starts, Start{Hash: k.Hash, Name: k.Name, From: start})
 		}
+		c.flows[i].from = start
 		whole[i] = start
 		if start != event.NoTime {
 			whole[i] += k.MaxDuration
@@ -127,27 +146,54 @@ func (c *committer) startKinds(from map[definition.Hash]event.Millis, first even
 	return whole
 }
 
-func (c *committer) isKind(h definition.Hash) bool {
-	return slices.ContainsFunc(c.plan.Sessions, func(k definition.SessionKind) bool { return k.Hash == h })
+// startRules returns for each rule which windows it judges: those that end after a time. A rule that the state does not know
+// judges those that W has still to pass.
+func (c *committer) startRules(known map[definition.Hash]event.Millis) []event.Millis {
+	from := make([]event.Millis, len(c.plan.Rules))
+	for i := range c.plan.Rules {
+		r := &c.plan.Rules[i]
+		start, ok := known[r.Hash]
+		if !ok {
+			start = c.watermark
+			c.starts = append(c.starts, Start{Hash: r.Hash, Name: r.Name, From: start})
+		}
+		from[i] = start
+	}
+	return from
+}
+
+// endOthers notes which definitions are no longer in force.
+func (c *committer) endOthers(s *State) {
+	inForce := make(map[definition.Hash]bool)
+	for i := range c.plan.Metrics {
+		inForce[c.plan.Metrics[i].Hash] = true
+	}
+	for i := range c.plan.Sessions {
+		inForce[c.plan.Sessions[i].Hash] = true
+	}
+	for i := range c.plan.Rules {
+		inForce[c.plan.Rules[i].Hash] = true
+	}
+	for _, st := range s.Definitions {
+		if !inForce[st.Hash] && !st.Ended() {
+			c.starts = append(c.starts, Start{Hash: st.Hash, Name: st.Name, From: ended})
+		}
+	}
 }
 
 // loadBooks resumes the closed windows that can still change. A definition that the state does not know starts here:
 // its first window is the first that no record read before can belong to.
-func (c *committer) loadBooks(s *State) {
-	from := make(map[definition.Hash]event.Millis)
-	for _, st := range s.Definitions {
-		from[st.Hash] = st.From
-	}
+func (c *committer) loadBooks(s *State, known map[definition.Hash]event.Millis) {
 	first := c.newest
 	if first != event.NoTime {
 		first++
 	}
-	kinds := c.startKinds(from, first)
+	kinds := c.startKinds(known, first)
 	inForce := make(map[definition.Hash]*window.Book)
 	for i := range c.plan.Metrics {
 		m := &c.plan.Metrics[i]
-		start, ok := from[m.Hash]
-		if !ok || start == ended {
+		start, ok := known[m.Hash]
+		if !ok {
 			start = first
 			if m.From != definition.FromEvents {
 				start = max(start, kinds[m.From])
@@ -162,14 +208,9 @@ func (c *committer) loadBooks(s *State) {
 		inForce[m.Hash] = book
 		c.books = append(c.books, book)
 	}
-	for _, st := range s.Definitions {
-		if inForce[st.Hash] == nil && st.From != ended && !c.isKind(st.Hash) {
-			c.starts = append(c.starts, Start{Hash: st.Hash, Name: st.Name, From: ended})
-		}
-	}
 	for _, b := range s.Results {
 		if book := inForce[b.Hash]; book != nil {
-			book.Resume(b.Start, b.Results)
+			book.Resume(b.Start, b.Results, b.Digest)
 		}
 	}
 	for _, book := range c.books {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidemark/tidemark/processing/alert"
 	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/digest"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/window"
 )
@@ -15,6 +16,7 @@ import (
 type rulebook struct {
 	plan     *definition.Plan
 	watchers []*alert.Watcher // by rule
+	from     []event.Millis   // by rule: windows that end no later are not judged
 	orphans  []alert.Alert    // fire, but their rules are no longer in force: the next commit with a W resolves them
 	forget   []Watch          // of rules no longer in force, for the next commit
 }
@@ -23,8 +25,8 @@ type rulebook struct {
 const reasonRetired = "rule no longer in force"
 
 // newRulebook takes up what the state holds of rules that are in force, and of others.
-func newRulebook(plan *definition.Plan, s *State) (*rulebook, error) {
-	b := &rulebook{plan: plan}
+func newRulebook(plan *definition.Plan, s *State, from []event.Millis) (*rulebook, error) {
+	b := &rulebook{plan: plan, from: from}
 	byHash := make(map[definition.Hash]*alert.Watcher, len(plan.Rules))
 	for i := range plan.Rules {
 		r := &plan.Rules[i]
@@ -94,7 +96,13 @@ func (b *rulebook) judge(was, now event.Millis, finals []window.Emission) []aler
 			list = finalsOf(&b.plan.Metrics[metric], finals)
 			published[metric] = list
 		}
-		turns = append(turns, w.Judge(was, now, list)...)
+		if since := max(was, b.from[i]); since < now {
+			late := slices.IndexFunc(list, func(f alert.Final) bool { return f.End-1 > since })
+			if late < 0 {
+				late = len(list)
+			}
+			turns = append(turns, w.Judge(since, now, list[late:])...)
+		}
 	}
 	slices.SortStableFunc(turns, func(x, y alert.Turn) int {
 		return cmp.Or(cmp.Compare(x.At, y.At), cmp.Compare(x.Alert.Definition, y.Alert.Definition), slices.Compare(x.Alert.Values(), y.Alert.Values()))
@@ -138,6 +146,9 @@ func (c *committer) judge(ch *Changes, w event.Millis, finals []window.Emission)
 	for _, turn := range turns {
 		a := turn.Alert
 		a.Move(alert.Transition{State: turn.State, At: turn.At, Seq: c.seq + 1})
+		if c.ledger.inForce(a.Hash) { // when an alert without a rule ends is no function of the log
+			c.ledger.add(a.Hash, digest.Tally{Facts: 1, Sum: turn.Digest()})
+		}
 		now := a.AsOf()
 		c.append(ch, Entry{Type: AlertEntry, Alert: &now})
 		at, ok := changed[a.ID]

@@ -27,7 +27,7 @@ type worker struct {
 	in         chan message
 	panes      *window.Fold
 	batches    []*sequence.Batch // by session kind: events held for the sequencer
-	flows      []*flow           // where empty batches come from
+	flows      []*flow           // by session kind: where empty batches come from
 	partitions map[event.PartitionID]*partition
 	watermark  event.Millis // of the last commit
 	input      window.Input
@@ -260,7 +260,7 @@ func takes(c *definition.Column, pass []bool) bool {
 }
 
 func (w *worker) wantsSession(kind int) bool {
-	return !w.input.Row[w.plan.Sessions[kind].KeySlot].IsNull()
+	return !w.input.Row[w.plan.Sessions[kind].KeySlot].IsNull() && w.input.Time >= w.flows[kind].from
 }
 
 // hold gives the event to the sequencer, which releases it once W has passed it.

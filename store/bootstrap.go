@@ -23,6 +23,8 @@ var (
 	ErrInUse = errors.New("data directory in use by another process")
 	// ErrNewerFormat is returned when the store, or a value in it, was written by a newer version.
 	ErrNewerFormat = errors.New("data were written by a newer version")
+	// ErrOlderFormat is returned when the store was written by a version whose stores this one does not read.
+	ErrOlderFormat = errors.New("data were written by an earlier version")
 	// ErrNotStore is returned when the directory holds something else.
 	ErrNotStore = errors.New("directory holds something that is not a store")
 	// ErrNoStore is returned by OpenReadOnly when there is nothing.
@@ -33,9 +35,10 @@ var (
 //
 //	1  no alerts, no schemas of framed events
 //	2  their keyspaces, and alerts in the feed
+//	3  digests: of definitions, and with the results of each window
 //
-// A store of an earlier format is one of this format in which something has not happened yet: Open raises it.
-const storeFormat = 2
+// No released version wrote an earlier format, and digests can't be made of what such a store holds: it is refused.
+const storeFormat = 3
 
 // The store's own file beside Pebble's says whose directory this is and in which format, so that both are known before
 // Pebble has changed anything.
@@ -71,6 +74,9 @@ func look(fsys vfs.FS, dir string) (found, error) {
 	}
 	if format > storeFormat {
 		return 0, fmt.Errorf("%w: %s has store format %d, this version knows up to %d", ErrNewerFormat, dir, format, storeFormat)
+	}
+	if format < storeFormat {
+		return 0, fmt.Errorf("%w: %s has store format %d, which this version can't read; move it away and start again: the log is folded anew", ErrOlderFormat, dir, format)
 	}
 	vers, err := atomicfs.ReadMarker(fsys, dir, "format-version")
 	if err != nil {
@@ -198,31 +204,8 @@ func fill(tmp string, opts *Options, lock *pebble.Lock) error {
 	return syncDir(opts.FS, tmp)
 }
 
-// raiseFormat says that the store is of this version's format from now on, before anything of it is written. The marker is
-// replaced as a whole: there is always one.
-func raiseFormat(fsys vfs.FS, dir string) error {
-	path := fsys.PathJoin(dir, markerName)
-	format, err := readMarker(fsys, path)
-	if err != nil || format == storeFormat {
-		return err
-	}
-	if err := writeMarkerFile(fsys, path+".new"); err != nil {
-		return err
-	}
-	if err := fsys.Rename(path+".new", path); err != nil {
-		return fmt.Errorf("raise store format: %w", err)
-	}
-	return syncDir(fsys, dir)
-}
-
 func writeMarker(fsys vfs.FS, dir string) error {
-	if err := writeMarkerFile(fsys, fsys.PathJoin(dir, markerName)); err != nil {
-		return err
-	}
-	return syncDir(fsys, dir)
-}
-
-func writeMarkerFile(fsys vfs.FS, path string) error {
+	path := fsys.PathJoin(dir, markerName)
 	f, err := fsys.Create(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return fmt.Errorf("create store marker: %w", err)
@@ -234,7 +217,7 @@ func writeMarkerFile(fsys vfs.FS, path string) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return nil
+	return syncDir(fsys, dir)
 }
 
 // lockDir takes Pebble's lock of a directory that exists.

@@ -7,11 +7,15 @@ import (
 	"math"
 
 	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/digest"
 	"github.com/tidemark/tidemark/processing/event"
 )
 
-// formatV1 is the first byte of every value that this package encodes.
-const formatV1 = 1
+// The first byte of every value that this package encodes says how.
+const (
+	formatV1 = 1
+	formatV2 = 2 // results, since they have digests
+)
 
 // errDamaged is the cause of every error about bytes that no version of this package has written.
 var errDamaged = errors.New("stored value is damaged")
@@ -24,15 +28,18 @@ type decoder struct {
 }
 
 // decodeValue checks the format byte.
-func decodeValue(value []byte) decoder {
+func decodeValue(value []byte) decoder { return decodeFormat(value, formatV1) }
+
+// decodeFormat is decodeValue for a value of another format.
+func decodeFormat(value []byte, format byte) decoder {
 	if len(value) == 0 {
 		return decoder{err: fmt.Errorf("%w: empty", errDamaged)}
 	}
-	if f := value[0]; f != formatV1 {
-		if f == 0 {
-			return decoder{err: fmt.Errorf("%w: format 0", errDamaged)}
-		}
-		return decoder{err: fmt.Errorf("%w: value of format %d, this version knows up to %d", ErrNewerFormat, f, formatV1)}
+	switch f := value[0]; {
+	case f > format:
+		return decoder{err: fmt.Errorf("%w: value of format %d, this version knows up to %d", ErrNewerFormat, f, format)}
+	case f < format: // stores that had such values are refused as a whole
+		return decoder{err: fmt.Errorf("%w: format %d", errDamaged, f)}
 	}
 	return decoder{b: value[1:]}
 }
@@ -132,6 +139,16 @@ func (d *decoder) hash() (h definition.Hash) {
 	copy(h[:], d.b)
 	d.b = d.b[len(h):]
 	return h
+}
+
+func (d *decoder) sum() (s digest.Sum) {
+	if len(d.b) < 16 {
+		d.fail("end of value")
+		return s
+	}
+	s = digest.From([16]byte(d.b))
+	d.b = d.b[16:]
+	return s
 }
 
 func appendBytes[T string | []byte](dst []byte, v T) []byte {

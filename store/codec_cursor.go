@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/tidemark/tidemark/processing"
-	"github.com/tidemark/tidemark/processing/definition"
 	"github.com/tidemark/tidemark/processing/event"
 )
 
@@ -81,11 +80,11 @@ func appendStart(dst []byte, s *processing.Start) []byte {
 }
 
 func decodeStart(key, value []byte) (s processing.Start, err error) {
-	if len(key) != 1+16 {
-		return s, fmt.Errorf("%w: key of a definition", errDamaged)
+	if s.Hash, err = parseHashKey(key); err != nil {
+		return s, err
 	}
 	d := decodeValue(value)
-	s = processing.Start{Hash: definition.Hash(key[1:]), Name: d.string(), From: d.millis()}
+	s.Name, s.From = d.string(), d.millis()
 	return s, d.end()
 }
 

@@ -8,14 +8,16 @@ import (
 
 	"github.com/tidemark/tidemark/processing"
 	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/digest"
+	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/window"
 )
 
 // compareGroups is the order of rows within a window, and of WindowPos.
 func compareGroups(a, b []string) int { return slices.Compare(a, b) }
 
-// appendResults encodes the rows of one window, sorted by group. Metric, hash, start and end are the window's and stand
-// once.
+// appendResults encodes the rows of one window, sorted by group, of which there may be none. Metric, hash, start and end are
+// the window's and stand once.
 func appendResults(dst []byte, block *processing.ResultBlock) ([]byte, error) {
 	rows := block.Results
 	byGroup := func(a, b window.Result) int { return compareGroups(a.Group, b.Group) }
@@ -23,9 +25,13 @@ func appendResults(dst []byte, block *processing.ResultBlock) ([]byte, error) {
 		rows = slices.Clone(rows)
 		slices.SortFunc(rows, byGroup)
 	}
-	end := rows[0].End
-	dst = append(dst, formatV1)
+	var end event.Millis
+	if len(rows) > 0 {
+		end = rows[0].End
+	}
+	dst = append(dst, formatV2)
 	dst = appendBytes(dst, block.Metric)
+	dst = block.Digest.Append(dst)
 	dst = binary.AppendVarint(dst, int64(end))
 	dst = binary.AppendUvarint(dst, uint64(len(rows)))
 	for i := range rows {
@@ -38,21 +44,29 @@ func appendResults(dst []byte, block *processing.ResultBlock) ([]byte, error) {
 	return dst, nil
 }
 
-func decodeResults(key, value []byte) ([]window.Result, error) {
-	hash, start, err := parseTimeKey(key)
-	if err != nil {
-		return nil, err
+func decodeResults(key, value []byte) (b processing.ResultBlock, err error) {
+	if b.Hash, b.Start, err = parseTimeKey(key); err != nil {
+		return b, err
 	}
-	d := decodeValue(value)
-	metric := d.string()
+	d := decodeFormat(value, formatV2)
+	b.Metric, b.Digest = d.string(), d.sum()
 	end := d.millis()
-	n := d.count(rowSize)
-	rows := make([]window.Result, n)
-	for i := range rows {
-		rows[i] = window.Result{Metric: metric, Definition: hash, Start: start, End: end}
-		d.row(&rows[i])
+	if n := d.count(rowSize); n > 0 {
+		b.Results = make([]window.Result, n)
 	}
-	return rows, d.end()
+	for i := range b.Results {
+		b.Results[i] = window.Result{Metric: b.Metric, Definition: b.Hash, Start: b.Start, End: end}
+		d.row(&b.Results[i])
+	}
+	return b, d.end()
+}
+
+// decodeWindowDigest reads no further than it must.
+func decodeWindowDigest(value []byte) (digest.Sum, error) {
+	d := decodeFormat(value, formatV2)
+	_ = d.bytes() // the metric
+	sum := d.sum()
+	return sum, d.err
 }
 
 // rowSize is the least number of bytes that a row takes.

@@ -14,6 +14,7 @@ import (
 	"github.com/tidemark/tidemark/processing"
 	"github.com/tidemark/tidemark/processing/alert"
 	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/digest"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/window"
 	"github.com/tidemark/tidemark/schemas"
@@ -23,6 +24,9 @@ var (
 	genHash = rapid.Custom(func(t *rapid.T) (h definition.Hash) {
 		copy(h[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "hash"))
 		return h
+	})
+	genSum = rapid.Custom(func(t *rapid.T) digest.Sum {
+		return digest.Sum{Hi: rapid.Uint64().Draw(t, "hi"), Lo: rapid.Uint64().Draw(t, "lo")}
 	})
 	genMillis = rapid.Custom(func(t *rapid.T) event.Millis { return event.Millis(rapid.Int64().Draw(t, "millis")) })
 	genOffset = rapid.Custom(func(t *rapid.T) event.Offset { return event.Offset(rapid.Int64().Draw(t, "offset")) })
@@ -144,7 +148,7 @@ func TestCodecsRoundTrip(t *testing.T) {
 		noDiff(t, gotFloor, f)
 
 		s := processing.Start{Hash: genHash.Draw(t, "hash"), Name: rapid.String().Draw(t, "name"), From: genMillis.Draw(t, "from")}
-		gotStart, err := decodeStart(appendDefinitionKey(nil, s.Hash), appendStart(nil, &s))
+		gotStart, err := decodeStart(appendHashKey(nil, spaceDefinition, s.Hash), appendStart(nil, &s))
 		noFault(t, err)
 		noDiff(t, gotStart, s)
 
@@ -201,16 +205,20 @@ func roundTripFeed(t *rapid.T, entries []processing.Entry) (got []processing.Ent
 
 func TestResultsRoundTripSorted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		rows := rapid.SliceOfNDistinct(genResult, 1, 5, func(r window.Result) string { return groupText(r.Group) }).Draw(t, "rows")
-		block := processing.ResultBlock{Metric: "m", Hash: rows[0].Definition, Start: rows[0].Start}
+		rows := rapid.SliceOfNDistinct(genResult, 0, 5, func(r window.Result) string { return groupText(r.Group) }).Draw(t, "rows")
+		block := processing.ResultBlock{Metric: "m", Hash: genHash.Draw(t, "hash"), Start: genMillis.Draw(t, "start"), Digest: genSum.Draw(t, "digest")}
 		for i := range rows {
 			rows[i].Metric, rows[i].Definition, rows[i].Start, rows[i].End = "m", block.Hash, block.Start, rows[0].End
 		}
 		block.Results = rows
 		value, err := appendResults(nil, &block)
 		noFault(t, err)
-		got, err := decodeResults(appendTimeKey(nil, spaceResult, block.Hash, block.Start), value)
+		back, err := decodeResults(appendTimeKey(nil, spaceResult, block.Hash, block.Start), value)
 		noFault(t, err)
+		sum, err := decodeWindowDigest(value)
+		noFault(t, err)
+		noDiff(t, sum, block.Digest)
+		got := back.Results
 		for i := 1; i < len(got); i++ {
 			if compareGroups(got[i-1].Group, got[i].Group) >= 0 {
 				t.Fatalf("rows %d and %d out of order", i-1, i)
@@ -218,6 +226,8 @@ func TestResultsRoundTripSorted(t *testing.T) {
 		}
 		byGroup := cmpopts.SortSlices(func(a, b window.Result) bool { return compareGroups(a.Group, b.Group) < 0 })
 		noDiff(t, got, rows, sameBits, byGroup)
+		back.Results, block.Results = nil, nil
+		noDiff(t, back, block)
 	})
 }
 
@@ -243,6 +253,17 @@ func TestNewerValueFormatIsRefused(t *testing.T) {
 	}
 	value[0] = 0
 	if _, err := decodePosition(value); !errors.Is(err, errDamaged) {
+		t.Fatalf("got %v", err)
+	}
+	results, err := appendResults(nil, &processing.ResultBlock{Metric: "m", Digest: digest.Sum{Lo: 1}})
+	noFault(t, err)
+	key := appendTimeKey(nil, spaceResult, definition.Hash{}, 0)
+	results[0] = formatV1 // those of store formats 1 and 2
+	if _, err := decodeResults(key, results); !errors.Is(err, errDamaged) {
+		t.Fatalf("got %v", err)
+	}
+	results[0] = formatV2 + 1
+	if _, err := decodeResults(key, results); !errors.Is(err, ErrNewerFormat) {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -293,12 +314,13 @@ func FuzzDecode(f *testing.F) {
 	f.Add(byte(5), appendSchema(nil, &processing.Schema{
 		RegisteredSchema: processing.RegisteredSchema{Type: "AVRO", Text: `"string"`}, Starts: []processing.SchemaStart{{Partition: 3, From: 17}},
 	}))
+	f.Add(byte(6), appendDigest(nil, &processing.DefinitionDigest{Name: "m", Facts: 3, Sum: digest.Sum{Hi: 1, Lo: 2}}))
 	f.Fuzz(func(t *testing.T, which byte, value []byte) {
 		// Whatever is accepted must come back the same once encoded again.
-		switch which % 6 {
+		switch which % 7 {
 		case 0:
-			if s, err := decodeStart(appendDefinitionKey(nil, definition.Hash{}), value); err == nil {
-				again, err := decodeStart(appendDefinitionKey(nil, definition.Hash{}), appendStart(nil, &s))
+			if s, err := decodeStart(appendHashKey(nil, spaceDefinition, definition.Hash{}), value); err == nil {
+				again, err := decodeStart(appendHashKey(nil, spaceDefinition, definition.Hash{}), appendStart(nil, &s))
 				noFault(t, err)
 				noDiff(t, again, s)
 			}
@@ -319,6 +341,13 @@ func FuzzDecode(f *testing.F) {
 				again, err := decodeSchema(key, appendSchema(nil, &s))
 				noFault(t, err)
 				noDiff(t, again, s)
+			}
+		case 6:
+			key := appendHashKey(nil, spaceDigest, definition.Hash{7})
+			if d, err := decodeDigest(key, value); err == nil {
+				again, err := decodeDigest(key, appendDigest(nil, &d))
+				noFault(t, err)
+				noDiff(t, again, d)
 			}
 		case 4:
 			if last, err := decodeTail(value); err == nil {
@@ -363,16 +392,18 @@ func fuzzFeed(t *testing.T, value []byte) {
 
 func fuzzResults(t *testing.T, value []byte) {
 	key := appendTimeKey(nil, spaceResult, definition.Hash{}, 60_000)
-	rows, err := decodeResults(key, value)
-	if err != nil || len(rows) == 0 {
+	block, err := decodeResults(key, value)
+	if err != nil {
 		return
 	}
-	again, err := appendResults(nil, &processing.ResultBlock{Metric: rows[0].Metric, Start: 60_000, Results: rows})
+	sum, err := decodeWindowDigest(value)
+	noFault(t, err)
+	again, err := appendResults(nil, &block)
 	noFault(t, err)
 	back, err := decodeResults(key, again)
 	noFault(t, err)
-	if len(back) != len(rows) {
-		t.Fatalf("%d rows became %d", len(rows), len(back))
+	if len(back.Results) != len(block.Results) || back.Digest != block.Digest || sum != block.Digest || back.Metric != block.Metric {
+		t.Fatalf("%+v became %+v", block, back)
 	}
 }
 

@@ -63,6 +63,7 @@ func (s *Store) stage(c *processing.Changes) (tail, error) {
 		func() error { return s.stageResults(c.Results) },
 		func() error { return s.stageAlerts(c.Alerts) },
 		func() error { return s.stageWatches(c.Watches) },
+		func() error { return s.stageDigests(c.Digests) },
 		func() error { return s.stageFeed(c, &next) },
 		func() error { return s.trim(c.AtMs, &next) },
 	} {
@@ -92,7 +93,7 @@ func (s *Store) stagePositions(c *processing.Changes) error {
 		}
 	}
 	for i := range c.Definitions {
-		s.key = appendDefinitionKey(s.key[:0], c.Definitions[i].Hash)
+		s.key = appendHashKey(s.key[:0], spaceDefinition, c.Definitions[i].Hash)
 		s.value = appendStart(s.value[:0], &c.Definitions[i])
 		if err := s.batch.Set(s.key, s.value, nil); err != nil {
 			return err
@@ -172,12 +173,23 @@ func (s *Store) stageResults(blocks []processing.ResultBlock) error {
 		b := &blocks[i]
 		s.key = appendTimeKey(s.key[:0], spaceResult, b.Hash, b.Start)
 		var err error
-		if len(b.Results) == 0 {
+		if len(b.Results) == 0 && b.Digest.IsZero() {
 			err = s.batch.Delete(s.key, nil)
 		} else if s.value, err = appendResults(s.value[:0], b); err == nil {
 			err = s.batch.Set(s.key, s.value, nil)
 		}
 		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) stageDigests(changed []processing.DefinitionDigest) error {
+	for i := range changed {
+		s.key = appendHashKey(s.key[:0], spaceDigest, changed[i].Hash)
+		s.value = appendDigest(s.value[:0], &changed[i])
+		if err := s.batch.Set(s.key, s.value, nil); err != nil {
 			return err
 		}
 	}

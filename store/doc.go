@@ -8,16 +8,18 @@
 // Blocks of panes and sessions are opaque here: deltas are Pebble merge operands, folded by the packages that made them.
 // History is kept as one block for each settled pane, pane after pane; roll-ups will repack it by series.
 //
+// Digests are kept by definition, and with the results of each window what it adds to its metric's.
+//
 // An alert is kept whole, by id, with two indexes by the time at which it began to fire: of all alerts, and of those that
 // fire. What a rule remembers of a group, its watch, is opaque here too.
 //
 // Its promise: after a crash at any point the store is as some commit left it, no older than the last one acknowledged;
-// a half-made store is never mistaken for one (see create); a store of another program, or of a newer version, is
+// a half-made store is never mistaken for one (see create); a store of another program, or of another format, is
 // refused without a byte of it changed. A write that fails, be it in the background, ends the process through
 // Options.Fatal: what is in memory may be ahead of the disk, and the restart is the recovery.
 //
 // Its limits: one process at a time. Feed and history are cut by age and size (Retention) inside commits, never at a
-// promised moment, and so are alerts some time after they were resolved. The journal of floors is not cut. State under
+// promised moment, and so are alerts some time after they were resolved; what has not settled is never cut. The journal of floors is not cut. State under
 // hashes that no definition has any more stays, until its age takes results and history; panes and sessions of it are
 // not loaded, what fires and watches are.
 package store

@@ -30,6 +30,7 @@ const (
 	spaceAlertIndex space = 14 // time it began to fire, id -> alertMark
 	spaceFiring     space = 15 // the same, of those that fire
 	spaceWatch      space = 16 // rule, group -> what the rule remembers
+	spaceDigest     space = 17 // hash -> DefinitionDigest
 )
 
 // spaceNames are the names of the keyspaces, in the order of their prefixes.
@@ -53,6 +54,7 @@ var spaceNames = []struct {
 	{spaceAlertIndex, "alert_index"},
 	{spaceFiring, "alert_firing"},
 	{spaceWatch, "watch"},
+	{spaceDigest, "digest"},
 }
 
 var (
@@ -160,8 +162,16 @@ func parseFeedKey(key []byte) (uint64, error) {
 
 func readerKey(name string) []byte { return append([]byte{byte(spaceReader)}, name...) }
 
-func appendDefinitionKey(dst []byte, h definition.Hash) []byte {
-	return append(append(dst, byte(spaceDefinition)), h[:]...)
+// appendHashKey makes the keys of definitions and digests.
+func appendHashKey(dst []byte, s space, h definition.Hash) []byte {
+	return append(append(dst, byte(s)), h[:]...)
+}
+
+func parseHashKey(key []byte) (h definition.Hash, err error) {
+	if len(key) != 1+len(h) {
+		return h, fmt.Errorf("%w: key of a hash", errDamaged)
+	}
+	return definition.Hash(key[1:]), nil
 }
 
 func appendSchemaKey(dst []byte, r schemas.Ref) []byte {

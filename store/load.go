@@ -2,13 +2,14 @@ package store
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/tidemark/tidemark/processing"
 	"github.com/tidemark/tidemark/processing/definition"
 )
 
-// Load reads the state as of the last commit: all cursors, floors, starts, schemas, firing alerts and watches, and of panes,
-// sessions and results those that the plan has. Results are those of windows that can still change: End - 1 + Lateness > W.
+// Load reads the state as of the last commit: all cursors, floors, starts, schemas, digests, firing alerts and watches, and of
+// panes, sessions and results those that the plan has. Results are those of windows that can still change: End - 1 + Lateness > W.
 func (s *Store) Load(plan *definition.Plan) (*processing.State, error) {
 	v, err := s.View()
 	if err != nil {
@@ -20,6 +21,10 @@ func (s *Store) Load(plan *definition.Plan) (*processing.State, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("load state: %w", err)
+	}
+	for i := range plan.Metrics {
+		m := &plan.Metrics[i]
+		s.unsettled = max(s.unsettled, time.Duration(m.Size+m.Lateness)*time.Millisecond)
 	}
 	state.Instance = s.identity.instance
 	state.Epoch = s.identity.epoch
@@ -39,6 +44,9 @@ func (v *View) load(plan *definition.Plan) (*processing.State, error) {
 		return nil, err
 	}
 	if state.Schemas, err = v.Schemas(); err != nil {
+		return nil, err
+	}
+	if state.Digests, err = v.Digests(); err != nil {
 		return nil, err
 	}
 	if err := v.loadAlerts(state); err != nil {
@@ -144,12 +152,8 @@ func (v *View) loadResults(state *processing.State, m *definition.Metric) error 
 		lower = appendTimeKey(nil, spaceResult, m.Hash, settled+1)
 	}
 	return v.scan(lower, prefixEnd(prefix), func(key, value []byte) error {
-		_, start, err := parseTimeKey(key)
-		if err != nil {
-			return err
-		}
-		rows, err := decodeResults(key, value)
-		state.Results = append(state.Results, processing.ResultBlock{Metric: m.Name, Hash: m.Hash, Start: start, Results: rows})
+		block, err := decodeResults(key, value)
+		state.Results = append(state.Results, block)
 		return err
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/tidemark/tidemark/processing"
 	"github.com/tidemark/tidemark/processing/alert"
 	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/digest"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/window"
 	"github.com/tidemark/tidemark/schemas"
@@ -36,6 +37,7 @@ type model struct {
 	schemas  map[uint64]processing.Schema
 	alerts   map[string]alert.Alert
 	watches  map[string]processing.Watch
+	digests  map[definition.Hash]processing.DefinitionDigest
 	feed     []processing.Entry
 }
 
@@ -45,7 +47,7 @@ func newModel() *model {
 		cursors: map[event.PartitionID]processing.Cursor{}, floors: map[string]processing.Floor{},
 		panes: map[processing.PaneKey]string{}, history: map[processing.PaneKey]string{}, sessions: map[int]string{},
 		results: map[event.Millis]processing.ResultBlock{}, starts: map[definition.Hash]processing.Start{}, schemas: map[uint64]processing.Schema{},
-		alerts: map[string]alert.Alert{}, watches: map[string]processing.Watch{},
+		alerts: map[string]alert.Alert{}, watches: map[string]processing.Watch{}, digests: map[definition.Hash]processing.DefinitionDigest{},
 	}
 }
 
@@ -80,12 +82,15 @@ func (m *model) apply(c *processing.Changes) {
 	}
 	for _, b := range c.Results {
 		m.results[b.Start] = b
-		if len(b.Results) == 0 {
+		if len(b.Results) == 0 && b.Digest.IsZero() {
 			delete(m.results, b.Start)
 		}
 	}
 	for _, s := range c.Definitions {
 		m.starts[s.Hash] = s
+	}
+	for _, d := range c.Digests {
+		m.digests[d.Hash] = d
 	}
 	for _, s := range c.Schemas {
 		m.schemas[s.Ref.ID] = s
@@ -134,6 +139,7 @@ func (m *model) state() *processing.State {
 	for _, st := range m.starts {
 		s.Definitions = append(s.Definitions, st)
 	}
+	s.Digests = slices.SortedFunc(maps.Values(m.digests), func(a, b processing.DefinitionDigest) int { return slices.Compare(a.Hash[:], b.Hash[:]) })
 	slices.SortFunc(s.Definitions, func(a, b processing.Start) int { return slices.Compare(a.Hash[:], b.Hash[:]) })
 	return s
 }
@@ -215,6 +221,8 @@ func randomBlock(rng *rand.Rand) []byte {
 
 func (m *model) randomResults(rng *rand.Rand, c *processing.Changes) {
 	block := processing.ResultBlock{Metric: "m", Hash: testPlan.Metrics[0].Hash, Start: event.Millis(rng.IntN(30)) * 1000}
+	block.Digest.Lo = uint64(rng.IntN(3))
+	c.Digests = []processing.DefinitionDigest{{Hash: definition.Hash{byte(rng.IntN(3))}, Name: "d", Facts: c.Counters.Consumed, Sum: digest.Sum{Hi: rng.Uint64(), Lo: rng.Uint64()}}}
 	for g := range rng.IntN(4) {
 		seq := m.head + uint64(g) + 1
 		r := window.Result{

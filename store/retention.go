@@ -45,7 +45,7 @@ func (s *Store) trim(atMs int64, next *tail) error {
 			return fmt.Errorf("drop old alerts: %w", err)
 		}
 	}
-	if due, ok := dueAt(next.watermark, s.opts.Retention.Results, t.results); ok {
+	if due, ok := dueAt(next.watermark, max(s.opts.Retention.Results, s.unsettled), t.results); ok {
 		t.results = due
 		for _, sp := range []space{spaceHistory, spaceResult} {
 			if err := s.trimTimes(sp, due); err != nil {

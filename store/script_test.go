@@ -103,6 +103,8 @@ func (s *script) run(d *datadriven.TestData) (string, error) {
 	case "firing":
 		counts, err := v.FiringAlerts()
 		return fmt.Sprintln(counts), err
+	case "digests":
+		return digests(d, v)
 	case "revision":
 		r, found, kept, err := v.Result(hash(str(d, "m", "m")), event.Millis(num(d, "start", 0)), strings.Split(str(d, "group", ""), "+"))
 		return fmt.Sprintf("found %v, kept %v: ", found, kept) + rowsText([]window.Result{r}), err
@@ -180,9 +182,15 @@ func (s *script) change(c *processing.Changes, what string, args []string, head 
 	case "result":
 		block := processing.ResultBlock{Metric: args[0], Hash: hash(args[0]), Start: at(1)}
 		for _, row := range args[2:] {
+			if sum, ok := strings.CutPrefix(row, "digest:"); ok {
+				block.Digest = smallSum(s.t, sum)
+				continue
+			}
 			block.Results = append(block.Results, parseRow(args[0], at(1), row))
 		}
 		c.Results = append(c.Results, block)
+	case "digest":
+		c.Digests = append(c.Digests, processing.DefinitionDigest{Hash: hash(args[0]), Name: args[0], Facts: int64(at(1)), Sum: smallSum(s.t, args[2])})
 	case "entry":
 		*head++
 		c.Feed = append(c.Feed, parseEntry(*head, c.AtMs, args))
@@ -257,7 +265,14 @@ func (s *script) load() (string, error) {
 		fmt.Fprintf(&b, "session %c shard %d %s\n", k.Kind[0], k.Shard, k.Block)
 	}
 	for _, r := range st.Results {
-		fmt.Fprintf(&b, "result %s %d: %d rows\n", r.Metric, r.Start, len(r.Results))
+		fmt.Fprintf(&b, "result %s %d: %d rows", r.Metric, r.Start, len(r.Results))
+		if !r.Digest.IsZero() {
+			fmt.Fprintf(&b, " digest:%d", r.Digest.Lo)
+		}
+		b.WriteByte('\n')
+	}
+	for _, d := range st.Digests {
+		b.WriteString(digestText(&d))
 	}
 	for i := range st.Alerts {
 		b.WriteString("alert " + alertText(&st.Alerts[i]))

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -27,10 +28,13 @@ type Store struct {
 	value   []byte
 	feed    feedEncoder
 	trimmed trimmed
+
+	// unsettled is how far behind W a window may start that has not settled: what it has published is needed until then.
+	unsettled time.Duration
 }
 
-// Open opens the store in dir and makes one if there is nothing. It returns ErrInUse, ErrNewerFormat or ErrNotStore
-// before anything was changed. dir is the store's alone.
+// Open opens the store in dir and makes one if there is nothing. It returns ErrInUse, ErrNewerFormat,
+// ErrOlderFormat or ErrNotStore before anything was changed. dir is the store's alone.
 func Open(dir string, opts Options) (*Store, error) {
 	if err := opts.Validate(); err != nil {
 		return nil, err
@@ -47,7 +51,7 @@ func Open(dir string, opts Options) (*Store, error) {
 	return open(dir, opts, func(*pebble.Options) {})
 }
 
-// Check returns what Open would refuse a directory for, ErrNewerFormat or ErrNotStore, without opening it.
+// Check returns what Open would refuse a directory for, ErrNewerFormat, ErrOlderFormat or ErrNotStore, without opening it.
 func Check(dir string) error {
 	if _, err := look(vfs.Default, dir); err != nil {
 		return fmt.Errorf("open store: %w", err)
@@ -79,11 +83,6 @@ func open(dir string, opts Options, adjust func(*pebble.Options)) (*Store, error
 	popts := opts.pebble(lock)
 	popts.ErrorIfNotExists = true
 	adjust(popts)
-	if !popts.ReadOnly {
-		if err := raiseFormat(opts.FS, dir); err != nil {
-			return nil, errors.Join(fmt.Errorf("open store: %w", err), lock.Close())
-		}
-	}
 	db, err := pebble.Open(dir, popts)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), lock.Close())

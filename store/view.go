@@ -75,8 +75,8 @@ func (v *View) windows(hash definition.Hash, from, to event.Millis, after *Windo
 		if err != nil {
 			return err
 		}
-		for i := range block {
-			r := &block[i]
+		for i := range block.Results {
+			r := &block.Results[i]
 			if takes(r) && (after == nil || r.Start > after.Start || compareGroups(r.Group, after.Group) > 0) {
 				rows = append(rows, *r)
 			}
@@ -96,14 +96,13 @@ func (v *View) Latest(hash definition.Hash) (rows []window.Result, ok bool, err 
 	if err != nil {
 		return nil, false, fmt.Errorf("read latest window: %w", err)
 	}
-	if it.Last() {
-		ok = true
-		rows, err = currentResults(it)
+	for more := it.Last(); more && len(rows) == 0 && err == nil; more = it.Prev() {
+		rows, err = currentResults(it) // of a window that has withdrawn all of its rows there are none
 	}
 	if err := errors.Join(err, it.Close()); err != nil {
 		return nil, false, fmt.Errorf("read latest window: %w", err)
 	}
-	return rows, ok, nil
+	return rows, len(rows) > 0, nil
 }
 
 func currentResults(it *pebble.Iterator) ([]window.Result, error) {
@@ -111,12 +110,25 @@ func currentResults(it *pebble.Iterator) ([]window.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decodeResults(it.Key(), value)
+	block, err := decodeResults(it.Key(), value)
+	return block.Results, err
 }
 
 // FirstWindow returns the start of the metric's earliest window; ok is false when there is none.
 func (v *View) FirstWindow(hash definition.Hash) (start event.Millis, ok bool, err error) {
-	return v.firstTime(spaceResult, hash)
+	prefix := append([]byte{byte(spaceResult)}, hash[:]...)
+	err = v.scan(prefix, prefixEnd(prefix), func(key, value []byte) error {
+		block, err := decodeResults(key, value)
+		if err != nil || len(block.Results) == 0 {
+			return err
+		}
+		start, ok = block.Start, true
+		return errStop
+	})
+	if err != nil {
+		return 0, false, fmt.Errorf("read first window: %w", err)
+	}
+	return start, ok, nil
 }
 
 // FirstPane returns the start of the grouping's earliest pane, settled or open; ok is false when there is none.

@@ -186,10 +186,11 @@ func (v *View) Result(hash definition.Hash, start event.Millis, group []string) 
 		first, exists, err := v.FirstWindow(hash)
 		return r, false, exists && first <= start, err
 	}
-	rows, err := decodeResults(appendTimeKey(nil, spaceResult, hash, start), value)
+	block, err := decodeResults(appendTimeKey(nil, spaceResult, hash, start), value)
 	if err != nil {
 		return r, false, false, fmt.Errorf("read result: %w", err)
 	}
+	rows := block.Results
 	i, found := slices.BinarySearchFunc(rows, group, func(r window.Result, g []string) int { return compareGroups(r.Group, g) })
 	if found {
 		r = rows[i]

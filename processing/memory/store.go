@@ -9,6 +9,7 @@ import (
 
 	"github.com/tidemark/tidemark/processing"
 	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/digest"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/session"
 	"github.com/tidemark/tidemark/processing/window"
@@ -32,6 +33,7 @@ type Store struct {
 	counters    processing.Counters
 	definitions map[definition.Hash]processing.Start
 	schemas     map[schemas.Ref]processing.Schema
+	digests     map[definition.Hash]processing.DefinitionDigest
 	commits     int
 	fail        error
 }
@@ -56,7 +58,7 @@ func NewStore() *Store {
 		panes: make(map[processing.PaneKey][]byte), history: make(map[processing.PaneKey][]byte),
 		sessions: make(map[shard][]byte), results: make(map[resultKey]processing.ResultBlock),
 		definitions: make(map[definition.Hash]processing.Start), schemas: make(map[schemas.Ref]processing.Schema),
-		alerts: newAlerts(),
+		alerts: newAlerts(), digests: make(map[definition.Hash]processing.DefinitionDigest),
 	}
 }
 
@@ -96,6 +98,32 @@ func (s *Store) Windows(hash definition.Hash) []window.Result {
 	return out
 }
 
+// Digests are those of all definitions, by name; also of those that are no longer in force.
+func (s *Store) Digests() []processing.DefinitionDigest {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sortedDigests()
+}
+
+func (s *Store) sortedDigests() []processing.DefinitionDigest {
+	return slices.SortedFunc(maps.Values(s.digests), func(a, b processing.DefinitionDigest) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), slices.Compare(a.Hash[:], b.Hash[:]))
+	})
+}
+
+// WindowDigests is what each window of a definition adds to its digest, if anything.
+func (s *Store) WindowDigests(hash definition.Hash) map[event.Millis]digest.Sum {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make(map[event.Millis]digest.Sum)
+	for key, b := range s.results {
+		if key.hash == hash && !b.Digest.IsZero() {
+			out[key.start] = b.Digest
+		}
+	}
+	return out
+}
+
 func (s *Store) sorted(which func(resultKey) bool) []processing.ResultBlock {
 	var out []processing.ResultBlock
 	for key, b := range s.results {
@@ -120,7 +148,7 @@ func (s *Store) Load(plan *definition.Plan) (*processing.State, error) {
 			return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
 		}),
 		Definitions: slices.Collect(maps.Values(s.definitions)), Schemas: slices.Collect(maps.Values(s.schemas)),
-		Alerts: s.alerts.firing(), Watches: s.alerts.watching(),
+		Alerts: s.alerts.firing(), Watches: s.alerts.watching(), Digests: s.sortedDigests(),
 	}
 	for key, block := range s.panes {
 		state.Panes = append(state.Panes, processing.PaneBlock{PaneKey: key, Block: slices.Clone(block)})
@@ -162,6 +190,9 @@ func (s *Store) Commit(c *processing.Changes) error {
 	}
 	for _, written := range c.Schemas {
 		s.schemas[written.Ref] = written
+	}
+	for _, d := range c.Digests {
+		s.digests[d.Hash] = d
 	}
 	for _, e := range c.Feed {
 		s.entries = append(s.entries, keep(e))

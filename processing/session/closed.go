@@ -2,6 +2,7 @@ package session
 
 import (
 	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/digest"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/sequence"
 )
@@ -56,6 +57,8 @@ func (t *Table) close(s *shard, l *lane, slot int32, at event.Millis, reason Rea
 			row[definition.SessionFields+i] = s.columns[p.index].Result(int(slot), p.Quantile)
 		}
 	}
+	l.fact = t.appendFact(l.fact[:0], s, slot, at, reason)
+	l.tally.Add(digest.Of(l.fact))
 	l.closed.At = event.Order{Time: at, Coordinate: event.Coordinate{Partition: x.partition, Offset: x.offset}}
 	closed(&l.closed)
 	s.remove(slot)

@@ -3,6 +3,7 @@ package session
 import (
 	"github.com/tidemark/tidemark/processing/aggregate"
 	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/digest"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/sequence"
 )
@@ -10,6 +11,7 @@ import (
 // Table holds the open sessions of one kind. It belongs to the committer; Apply, Advance and TakeChanges may run for
 // several lanes at once, while nothing else runs.
 type Table struct {
+	kind        definition.Hash
 	gap         event.Millis
 	maxDuration event.Millis
 	maxOpen     int // of a shard
@@ -39,6 +41,8 @@ type lane struct {
 	read      uint64 // see warm: without it the compiler could leave the reading out
 	blocks    []byte
 	text      sequence.KeyText
+	tally     digest.Tally // since TakeDigest
+	fact      []byte       // scratch
 }
 
 // New returns a table without sessions. Shard n is in lane n % lanes, as in a sequencer with that many lanes.
@@ -47,7 +51,7 @@ func New(kind *definition.SessionKind, lanes int) *Table {
 		panic("BUG: a session kind without gap, max_duration or max_open")
 	}
 	t := &Table{
-		gap: kind.Gap, maxDuration: kind.MaxDuration, maxOpen: kind.MaxOpen,
+		kind: kind.Hash, gap: kind.Gap, maxDuration: kind.MaxDuration, maxOpen: kind.MaxOpen,
 		shape:  sequence.Shape{KeySlot: kind.KeySlot},
 		counts: eventCount + 1,
 		lanes:  make([]lane, lanes),

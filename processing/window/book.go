@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/digest"
 	"github.com/tidemark/tidemark/processing/event"
 )
 
@@ -17,6 +18,8 @@ const correctEvery = time.Second
 //  2. Touch marks the windows of a pane whose late rows changed; a final that had to leave late rows out starts marked.
 //  3. Correct publishes what changed in marked windows, at most once a second each, and a last time as a window settles.
 //  4. The revisions of a group only grow, also if it loses its rank and comes back.
+//  5. A window counts in the metric's digest with its final until it settles, and with all rows from then on: what
+//     corrections said in between, and when, is no function of the log.
 //
 // What a window has published is all that a correction is compared with, so that a restart, which knows only that,
 // goes on alike.
@@ -26,17 +29,22 @@ type Book struct {
 	overall *Totals // of its grouping of totals; nil when it has none
 	from    event.Millis
 	pages   map[event.Millis]*page // closed windows that have not settled, by start
+	tally   digest.Tally           // since TakeDigest
+	fact    []byte                 // scratch
 
 	columns, overallColumns []int // that the metric reads
 }
 
-// Emission is what one window publishes in one commit.
+// Emission is what one window publishes in one commit, which may be nothing but a change of its digest.
 type Emission struct {
 	Metric  *definition.Metric
 	Start   event.Millis
 	Changed []*Result // finals, corrections and retracts
 	page    *page
 }
+
+// Digest is what the window adds to the metric's digest as of this commit.
+func (e *Emission) Digest() digest.Sum { return e.page.digest }
 
 // Published are the window's last revisions, by group. Those of a metric with `having` include retracts: of groups whose
 // revisions go on if they come back, and of the only row of a metric without groups, which may never have been
@@ -58,9 +66,10 @@ func NewBook(m *definition.Metric, rows, overall *Totals, from event.Millis) *Bo
 	return b
 }
 
-// Resume takes up a closed window that has not settled, with what it has published. Late rows may have come since. What a
-// metric published before it was taken out of force and came back stays as it is: rows have gone by in between.
-func (b *Book) Resume(start event.Millis, published []Result) {
+// Resume takes up a closed window that has not settled, with what it has published and what it adds to the digest. Late
+// rows may have come since. What a metric published before it was taken out of force and came back stays as it is: rows
+// have gone by in between.
+func (b *Book) Resume(start event.Millis, published []Result, sum digest.Sum) {
 	if start < b.from {
 		return
 	}
@@ -71,7 +80,7 @@ func (b *Book) Resume(start event.Millis, published []Result) {
 		}
 	}
 	slices.SortFunc(ranked, compareRank)
-	pg := &page{published: published, marked: true, ranks: make(map[string]int, len(published))}
+	pg := &page{published: published, digest: sum, marked: true, ranks: make(map[string]int, len(published))}
 	for rank, row := range ranked {
 		pg.ranks[groupID(Groups(b.metric, row.Key))] = rank
 	}
@@ -103,9 +112,12 @@ func (b *Book) Close(was, w event.Millis) []Emission {
 			continue
 		}
 		end := start + b.metric.Size
-		pg := &page{marked: b.leavesOut(start, end)}
+		late := b.leavesOut(start, end)
+		pg := &page{late: late, marked: late}
 		em := Emission{Metric: b.metric, Start: start, page: pg}
-		if em.Changed = pg.publish(b.metric, start, b.evaluate(start, end, FinalRows), Final); pg.changed {
+		ev := b.evaluate(start, end, FinalRows)
+		b.count(pg, start, &ev)
+		if em.Changed = pg.publish(b.metric, start, ev, Final); pg.changed {
 			out = append(out, em)
 		}
 		if b.metric.Lateness > 0 {
@@ -162,6 +174,7 @@ func (t *Totals) leavesOut(start, end event.Millis) bool {
 // evaluation is a window's published rows, in rank order.
 type evaluation struct {
 	rows      []Row
+	totals    *Pane
 	took      bool // there were events, also if no row is published
 	truncated bool
 }
@@ -176,7 +189,7 @@ func (b *Book) evaluate(start, end event.Millis, which Rows) evaluation {
 	if len(ranked) == 0 {
 		return evaluation{took: took}
 	}
-	return evaluation{Publish(b.metric, ranked, rows, totals, b.metric.Size), took, rows.Truncated()}
+	return evaluation{Publish(b.metric, ranked, rows, totals, b.metric.Size), totals, took, rows.Truncated()}
 }
 
 // Touch marks the closed windows that contain a pane whose late rows changed.
@@ -194,7 +207,7 @@ func (b *Book) Touch(pane, w event.Millis) {
 			pg = &page{}
 			b.pages[s] = pg
 		}
-		pg.marked = true
+		pg.late, pg.marked = true, true
 	}
 }
 
@@ -221,7 +234,7 @@ func settled(m *definition.Metric, start, w event.Millis) bool {
 }
 
 // Correct publishes what changed in marked windows that have not been corrected within the last second, and in those
-// that settle, which it then forgets.
+// that settle, which it then forgets. The rows of a window without late rows are those of its final.
 func (b *Book) Correct(w event.Millis, now time.Time) []Emission {
 	var out []Emission
 	for start, pg := range b.pages {
@@ -229,12 +242,15 @@ func (b *Book) Correct(w event.Millis, now time.Time) []Emission {
 		if done {
 			delete(b.pages, start)
 		}
-		if !pg.marked || !done && now.Sub(pg.corrected) < correctEvery {
+		due := pg.marked && now.Sub(pg.corrected) >= correctEvery
+		if !due && !(done && (pg.marked || pg.late)) {
 			continue
 		}
 		pg.marked, pg.corrected = false, now
 		em := Emission{Metric: b.metric, Start: start, page: pg}
-		if em.Changed = pg.publish(b.metric, start, b.evaluate(start, start+b.metric.Size, AllRows), Correction); pg.changed {
+		ev := b.evaluate(start, start+b.metric.Size, AllRows)
+		counted := done && b.count(pg, start, &ev)
+		if em.Changed = pg.publish(b.metric, start, ev, Correction); pg.changed || counted {
 			out = append(out, em)
 		}
 	}

@@ -175,11 +175,11 @@ type reader struct {
 	finals    map[string]float64
 	current   map[string]Result
 	revisions map[string]int // of groups, retracted ones too
-	stored    map[storedWindow][]Result
+	stored    map[storedWindow]storedResults
 }
 
 func newReader() *reader {
-	return &reader{make(map[string]float64), make(map[string]Result), make(map[string]int), make(map[storedWindow][]Result)}
+	return &reader{make(map[string]float64), make(map[string]Result), make(map[string]int), make(map[storedWindow]storedResults)}
 }
 
 // take checks and applies an emission. Afterwards the reader must know exactly what the window has published.
@@ -217,7 +217,7 @@ func (rd *reader) take(t *rapid.T, em *Emission, final bool) {
 			got = append(got, r)
 		}
 	}
-	rd.stored[storedWindow{0, em.Start}] = slices.Clone(em.Published())
+	rd.stored[storedWindow{0, em.Start}] = storedResults{slices.Clone(em.Published()), em.Digest()}
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("window %d: readers know something else than is published (-readers +published):\n%s", em.Start, diff)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 
 	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/digest"
 	"github.com/tidemark/tidemark/processing/event"
 )
 
@@ -85,12 +86,18 @@ type bookScript struct {
 	at      time.Duration
 	events  int
 	from    event.Millis
-	stored  map[storedWindow][]Result
+	stored  map[storedWindow]storedResults
 }
 
 type storedWindow struct {
 	metric int
 	start  event.Millis
+}
+
+// storedResults is what a store keeps of a window.
+type storedResults struct {
+	rows   []Result
+	digest digest.Sum
 }
 
 func (b *bookScript) load(metrics string) {
@@ -108,7 +115,7 @@ func (b *bookScript) load(metrics string) {
 		b.totals = append(b.totals, NewTotals(&b.plan.Groupings[i]))
 	}
 	b.touched = make([][]event.Millis, len(b.totals))
-	b.stored = make(map[storedWindow][]Result)
+	b.stored = make(map[storedWindow]storedResults)
 	b.w, b.newest, b.at = event.NoTime, event.NoTime, 0
 }
 
@@ -125,7 +132,7 @@ func (b *bookScript) start(from event.Millis) {
 		b.books = append(b.books, book)
 		for key, results := range b.stored {
 			if key.metric == i && !settled(m, key.start, b.w) {
-				book.Resume(key.start, slices.Clone(results))
+				book.Resume(key.start, slices.Clone(results.rows), results.digest)
 			}
 		}
 		book.Recall(b.w)
@@ -245,7 +252,7 @@ func (b *bookScript) publish(emissions []Emission) {
 		for _, r := range em.Changed {
 			b.print(r)
 		}
-		b.stored[storedWindow{slices.Index(b.metrics(), em.Metric.Name), em.Start}] = slices.Clone(em.Published())
+		b.stored[storedWindow{slices.Index(b.metrics(), em.Metric.Name), em.Start}] = storedResults{slices.Clone(em.Published()), em.Digest()}
 	}
 }
 

@@ -16,6 +16,9 @@ type Row struct {
 	Value      definition.Number
 	Aggregates []definition.Number // in the order of Metric.Aggregates
 	Count      int64
+
+	from *Pane // that the numbers were computed of, and the row there
+	at   int
 }
 
 // Evaluate computes a metric's rows from the merged panes of a range: rows is of the metric's grouping, totals of its
@@ -38,7 +41,7 @@ func Evaluate(m *definition.Metric, rows, totals *Pane, size event.Millis) (publ
 			continue // the row belongs to another metric of the grouping: nothing of this one took an event
 		}
 		took = true
-		row := Row{Key: rows.Key(r), Value: m.Formula(aggregates, seconds), Aggregates: aggregates, Count: count.Int()}
+		row := Row{Key: rows.Key(r), Value: m.Formula(aggregates, seconds), Aggregates: aggregates, Count: count.Int(), from: rows, at: r}
 		if isOther(row.Key) || passes(m, &row, seconds) {
 			out = append(out, row)
 		}
@@ -131,7 +134,7 @@ func Publish(m *definition.Metric, ranked []Row, rows, totals *Pane, size event.
 	if !m.Additive() {
 		return kept
 	}
-	other := Row{Key: []byte{tagOther}, Aggregates: make([]definition.Number, len(m.Aggregates))}
+	other := Row{Key: []byte{tagOther}, Aggregates: make([]definition.Number, len(m.Aggregates)), from: rest}
 	fill(other.Aggregates, m, rest, totals, 0)
 	other.Value = m.Formula(other.Aggregates, float64(size)/1000)
 	count := rest.Column(m.Count).Result(0, 0)

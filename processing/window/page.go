@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/digest"
 	"github.com/tidemark/tidemark/processing/event"
 )
 
@@ -13,7 +14,9 @@ import (
 type page struct {
 	published []Result // see Emission.Published; sequences are set by whoever appends them to the feed
 	ranks     map[string]int
-	changed   bool // by the last publish
+	changed   bool       // by the last publish
+	digest    digest.Sum // what the window adds to the metric's
+	late      bool       // there are rows that the final did not count, or may be
 	marked    bool
 	corrected time.Time
 }
