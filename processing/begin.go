@@ -49,6 +49,7 @@ func (l *loop) begin(ctx context.Context) error {
 	source := &l.pipeline.plan.Source
 	l.idleness = window.NewIdleness(duration(source.IdleTimeout), duration(source.CloseWhenIdle), !l.pipeline.loaded.hasRead(), time.Now())
 	l.resume(ends)
+	l.askBrakes(ctx)
 	l.report()
 	l.pipeline.status.verified()
 	return nil
@@ -110,6 +111,9 @@ func (l *loop) assign(ends []End) {
 	}
 	if len(positions) > 0 {
 		l.source().Assign(positions)
+		if l.intake.braked != "" {
+			l.source().Pause(sortedIDs(positions))
+		}
 	}
 }
 

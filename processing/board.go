@@ -68,17 +68,17 @@ func (b *board) committed(d commitDone) {
 }
 
 // report takes what the loop knows of the partitions.
-func (b *board) report(phase Phase, verdict string, watermark event.Millis, partitions []PartitionStatus) {
+func (b *board) report(seen Status) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
-	for i := range partitions {
-		partitions[i].Rate = b.rate(&partitions[i], now)
+	for i := range seen.Partitions {
+		seen.Partitions[i].Rate = b.rate(&seen.Partitions[i], now)
 	}
 	if b.status.Phase != Stopping {
-		b.status.Phase, b.status.Verdict = phase, verdict
+		b.status.Phase, b.status.Verdict = seen.Phase, seen.Verdict
 	}
-	b.status.Watermark, b.status.Partitions = watermark, partitions
+	b.status.Held, b.status.Watermark, b.status.Partitions = seen.Held, seen.Watermark, seen.Partitions
 }
 
 // rate measures over at least a second, and forgets in about five.

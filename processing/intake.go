@@ -21,6 +21,8 @@ type intake struct {
 	dispatched int // records since the last barrier
 
 	unharvested bool // something was handed on since the last barrier
+
+	braked string // why nothing is handed on; "": it is
 }
 
 // arrival is a fetch answer's part of one partition, and the schemas that its records name.
@@ -102,6 +104,9 @@ func sizeOf(rec *event.Record) int { return len(rec.Key) + len(rec.Value) }
 
 // handOn gives the workers what is not too far ahead, until the next commit has enough.
 func (in *intake) handOn(ctx context.Context, w event.Millis) {
+	if in.braked != "" {
+		return
+	}
 	var pause, resume []event.PartitionID
 	for id, q := range in.waiting {
 		p := in.partitions[id]

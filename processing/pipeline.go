@@ -229,6 +229,8 @@ type loop struct {
 
 func (l *loop) run(taking, work context.Context) error {
 	defer l.timer.Stop()
+	ask := time.NewTicker(askEvery)
+	defer ask.Stop()
 	for {
 		select {
 		case <-taking.Done():
@@ -243,6 +245,8 @@ func (l *loop) run(taking, work context.Context) error {
 			l.commit(work)
 		case d := <-l.pipeline.committer.done:
 			l.committed(work, d)
+		case <-ask.C:
+			l.askBrakes(work)
 		}
 	}
 }
@@ -354,8 +358,9 @@ func (l *loop) committed(ctx context.Context, d commitDone) {
 		l.interval = o.MinCommit
 	}
 	l.pipeline.status.committed(d)
+	taking := l.askBrakes(ctx)
 	l.report()
-	if l.intake.full() || l.intake.held() > 0 {
+	if taking && (l.intake.full() || l.intake.held() > 0) {
 		l.schedule(0) // a commit has to be made, or W to move, before more can be taken
 		return
 	}

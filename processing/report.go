@@ -25,7 +25,7 @@ func (l *loop) report() {
 	}
 	l.markHolder(partitions)
 	phase, verdict := l.judge(partitions)
-	l.pipeline.status.report(phase, verdict, l.watermark, partitions)
+	l.pipeline.status.report(Status{Phase: phase, Verdict: verdict, Held: l.intake.braked, Watermark: l.watermark, Partitions: partitions})
 }
 
 // waiting says what the records of a partition wait for, other than W.
@@ -62,6 +62,9 @@ func (l *loop) markHolder(partitions []PartitionStatus) {
 
 // judge says in one sentence how things stand.
 func (l *loop) judge(partitions []PartitionStatus) (Phase, string) {
+	if l.intake.braked != "" {
+		return CatchingUp, heldVerdict(l.intake.braked)
+	}
 	if l.away != nil && len(l.faults) == 0 {
 		return CatchingUp, fmt.Sprintf("Kafka does not answer, and the watermark waits: %v", l.away)
 	}

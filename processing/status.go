@@ -23,6 +23,7 @@ const (
 type Status struct {
 	Phase        Phase
 	Verdict      string // one sentence
+	Held         string // why no records are taken for a while; "": they are
 	Watermark    event.Millis
 	Partitions   []PartitionStatus // by partition
 	Counters     Counters

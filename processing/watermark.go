@@ -24,7 +24,9 @@ func (l *loop) nextWatermark(moves []moved) event.Millis {
 	lowest, ok := l.lowest(func(id event.PartitionID) bool { return l.faults[id] != "" || !l.idleness.Idle(id) })
 	if !ok { // all are idle
 		lowest, _ = l.lowest(l.idleness.Spoke)
-		lowest = max(lowest, l.quiet())
+		if l.intake.braked == "" {
+			lowest = max(lowest, l.quiet())
+		}
 	}
 	return max(l.watermark, lowest)
 }

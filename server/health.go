@@ -20,7 +20,7 @@ func (s *Server) live(_ http.ResponseWriter, r *http.Request) (any, error) {
 }
 
 // ready answers 200 once the cursors are verified, also while the pipeline catches up or waits for a decision on a
-// partition: answers are good then, if late. It is 503 before that and while the server stops.
+// partition: answers are good then, if late. It is 503 before that, while no records are taken, and while the server stops.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err := s.params(r).problem(); err != nil {
 		return nil, err
@@ -35,7 +35,11 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) (any, error) {
 		body.OK = false
 		body.Reasons = append(body.Reasons, "the server stops")
 	}
-	if st.Phase != processing.Running && st.Verdict != "" {
+	switch {
+	case st.Held != "":
+		body.OK = false
+		body.Reasons = append(body.Reasons, "no records are taken: "+st.Held)
+	case st.Phase != processing.Running && st.Verdict != "":
 		body.Reasons = append(body.Reasons, st.Verdict)
 	}
 	if !body.OK {

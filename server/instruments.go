@@ -75,6 +75,7 @@ func (s *Server) logPanic(r *http.Request, cause any) {
 
 var (
 	upDesc           = desc("state", "1 for the state that the pipeline is in.", "state")
+	heldDesc         = desc("held", "1 while no records are taken, because the disk is nearly full, say.")
 	watermarkDesc    = desc("watermark_seconds", "The watermark, in seconds since the epoch.")
 	recordsDesc      = desc("records_total", "Records, by what became of them.", "outcome")
 	partlyLateDesc   = desc("records_partly_late_total", "Records that were late for some definitions, not for all.")
@@ -103,7 +104,7 @@ type statusCollector struct{ server *Server }
 
 func (c *statusCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		upDesc, watermarkDesc, recordsDesc, partlyLateDesc, badValuesDesc, openSessionsDesc, lagDesc, positionDesc,
+		upDesc, heldDesc, watermarkDesc, recordsDesc, partlyLateDesc, badValuesDesc, openSessionsDesc, lagDesc, positionDesc,
 		partitionWDesc, faultedDesc, seqDesc, commitAgeDesc, commitDesc, storeDesc, freeDesc, clientsDesc, firingDesc, readerDesc,
 	} {
 		out <- d
@@ -120,6 +121,7 @@ func (c *statusCollector) Collect(out chan<- prometheus.Metric) {
 	} {
 		gauge(upDesc, oneIf(st.Phase == phase), string(phase))
 	}
+	gauge(heldDesc, oneIf(st.Held != ""))
 	if st.Watermark != event.NoTime {
 		gauge(watermarkDesc, float64(st.Watermark)/1000)
 	}

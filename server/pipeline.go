@@ -13,6 +13,7 @@ import (
 type pipelineBody struct {
 	State        processing.Phase    `json:"state"`
 	Verdict      string              `json:"verdict"`
+	Held         *string             `json:"held"` // why no records are taken for a while
 	Watermark    wire.Time           `json:"watermark_ms"`
 	Partitions   []partitionBody     `json:"partitions"`
 	Counters     processing.Counters `json:"counters"`
@@ -71,6 +72,9 @@ func (s *Server) pipeline(_ http.ResponseWriter, r *http.Request) (any, error) {
 		Commit: s.commitBody(st.Commit), Readers: readers, LiveClients: s.hub.Clients(),
 	}
 	body.Store.Bytes, body.Store.Free = s.Store.Size()
+	if st.Held != "" {
+		body.Held = &st.Held
+	}
 	for i, p := range st.Partitions {
 		b := partitionBody{
 			Topic: p.Topic, Partition: p.Partition, Position: p.Position, End: p.End, Lag: p.Lag, Rate: p.Rate,

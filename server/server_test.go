@@ -251,6 +251,7 @@ func TestReadiness(t *testing.T) {
 		{processing.Status{Phase: processing.Running, Verdict: "Healthy", Verified: true}, 200, ""},
 		{processing.Status{Phase: processing.CatchingUp, Verdict: "Behind", Verified: true}, 200, "Behind"},
 		{processing.Status{Phase: processing.Faulted, Verdict: "Partition 7 stands still", Verified: true}, 200, "Partition 7 stands still"},
+		{processing.Status{Phase: processing.CatchingUp, Verdict: "No records are taken: full", Held: "full", Verified: true}, 503, "no records are taken: full"},
 		{processing.Status{Phase: processing.Stopping, Verified: true}, 503, "the server stops"},
 	} {
 		s.Pipeline = &faulty{engine: e, status: c.status}

@@ -141,6 +141,7 @@ test("how fresh the page is", () => {
   assert.match(say({ now: 200_000 }), /^busy: Stale, since \d\d:\d\d:35$/);
   assert.equal(say({ pipeline: { ...running, partitions: [{ lag: 0, idle: true }] } }), "still: Quiet, no events are arriving");
   assert.equal(say({ pipeline: { ...running, state: "catching_up", partitions: [{ lag: 2_100_000 }] }, left: 40_000 }), "busy: Catching up, 2,100,000 behind, 40 s left");
+  assert.equal(say({ pipeline: { ...running, state: "catching_up", held: "the disk is nearly full" } }), "bad: Held, the disk is nearly full");
   assert.equal(say({ pipeline: { ...running, state: "faulted", verdict: "Partition 7 stands still" } }), "bad: Faulted, Partition 7 stands still");
   assert.equal(say({ connection: { state: "waiting", retryAt: 103_200 } }), "bad: Disconnected, retrying in 4 s");
   assert.equal(say({ connection: { state: "stopped", problem: { title: "The session has ended", status: 401 } } }), "bad: The session has ended, log in again");
@@ -148,6 +149,7 @@ test("how fresh the page is", () => {
 
 test("a verdict is green only when all is well", () => {
   assert.equal(verdictTone({ state: "running", verdict: "Healthy: all partitions are idle" }), "good");
+  assert.equal(verdictTone({ state: "catching_up", verdict: "No records are taken", held: "the disk is nearly full" }), "bad");
   assert.equal(verdictTone({ state: "running", verdict: "Partition 3 waits for an open transaction" }), "busy");
   assert.equal(verdictTone({ state: "faulted", verdict: "Partition 3 stands still" }), "bad");
   assert.equal(verdictTone({ state: "starting", verdict: "Starting" }), "note");

@@ -20,6 +20,7 @@ export function freshness({ connection, pipeline, left = null, watermark, now, a
       return { tone: "busy", title: "Connecting", detail: "" };
   }
   if (pausedAt !== null) return { tone: "still", title: "Paused", detail: `at ${clock(pausedAt)}` };
+  if (pipeline?.held) return { tone: "bad", title: "Held", detail: pipeline.held };
   if (pipeline?.state === "faulted") return { tone: "bad", title: "Faulted", detail: pipeline.verdict };
   if (pipeline?.state === "stopping") return { tone: "busy", title: "Stopping", detail: "" };
   if (pipeline?.state === "catching_up") {
@@ -36,7 +37,8 @@ export function freshness({ connection, pipeline, left = null, watermark, now, a
 }
 
 // verdictTone is the colour of the pipeline's verdict. Running is not always well: the sentence says so.
-export function verdictTone({ state, verdict }) {
+export function verdictTone({ state, verdict, held = null }) {
+  if (held) return "bad";
   if (state === "running") return verdict.startsWith("Healthy") ? "good" : "busy";
   return { catching_up: "busy", stopping: "busy", faulted: "bad" }[state] ?? "note";
 }
