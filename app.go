@@ -34,6 +34,7 @@ type appConfig struct {
 	topics         topicFlags
 	createTopics   bool
 	framing        framing
+	minFree        store.MinFree // on the disk of the store
 	workers        int
 	tokenFile      string
 	insecure       bool
@@ -170,6 +171,7 @@ func (a *app) openPipeline() (err error) {
 	pipeline := processing.DefaultOptions()
 	pipeline.Workers, pipeline.WriterSchema, pipeline.Encoding, pipeline.Logger = c.workers, schemas.Events, c.framing.events, c.logger
 	pipeline.WriterSchemas = c.framing.writers
+	pipeline.Brakes = append(pipeline.Brakes, a.store.LowSpace(c.minFree))
 	publisher := kafka.PublisherOptions{
 		Cluster: a.cluster, MetricsTopic: c.topics.MetricsTopic, AlertsTopic: c.topics.AlertsTopic, DeadLetterTopic: c.topics.DeadLetterTopic,
 		Encoding: c.framing.output, Epoch: a.store.Epoch(), Plan: c.plan, Feed: publisherFeed{a.store},

@@ -21,6 +21,7 @@ type demoCommand struct {
 	Listen         string  `placeholder:"ADDR" help:"Address of the dashboard. Default: 127.0.0.1:8080, or a free port if that is busy."`
 	EmbeddedListen string  `placeholder:"ADDR" help:"Address of the embedded broker. Default: 127.0.0.1:9092, or a free port if that is busy."`
 	definitionFlags
+	diskFlags
 	logFlags `embed:"" set:"log_level=warn"` // a demo shows its dashboard, not its log
 }
 
@@ -44,8 +45,12 @@ func (c *demoCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
+	minFree, err := c.minFree()
+	if err != nil {
+		return err
+	}
 	config := &appConfig{
-		data: c.Data, listen: c.Listen, embeddedListen: c.EmbeddedListen, plan: plan, logger: logger,
+		minFree: minFree, data: c.Data, listen: c.Listen, embeddedListen: c.EmbeddedListen, plan: plan, logger: logger,
 		topics:  topicFlags{EventsTopic: "events", MetricsTopic: "metrics", AlertsTopic: "alerts", DeadLetterTopic: "dead-letters"},
 		framing: defaultFraming(),
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+
+	"github.com/tidemark/tidemark/store"
 )
 
 // topicFlags name the topics.
@@ -52,4 +54,17 @@ func (f *logFlags) logger(w io.Writer) (*slog.Logger, error) {
 		return slog.New(slog.NewJSONHandler(w, options)), nil
 	}
 	return slog.New(slog.NewTextHandler(w, options)), nil
+}
+
+// diskFlags say when the disk is too full.
+type diskFlags struct {
+	MinFree string `default:"5%,1GiB" placeholder:"SIZE" help:"Take no records while less is free on the disk of the store: bytes, KiB to TiB, or a percentage; of several the largest counts. 0 turns it off."`
+}
+
+func (f *diskFlags) minFree() (store.MinFree, error) {
+	m, err := store.ParseMinFree(f.MinFree)
+	if err != nil {
+		return m, usageError{fmt.Errorf("--min-free: %w", err)}
+	}
+	return m, nil
 }
