@@ -28,6 +28,9 @@ func (s *Store) Commit(changes *processing.Changes) error {
 		return fmt.Errorf("commit: %w", err)
 	}
 	s.tail = next
+	if journals(changes) {
+		s.journaled.Add(1)
+	}
 	s.batch.Reset()
 	return nil
 }
@@ -65,6 +68,7 @@ func (s *Store) stage(c *processing.Changes) (tail, error) {
 		func() error { return s.stageWatches(c.Watches) },
 		func() error { return s.stageDigests(c.Digests) },
 		func() error { return s.stageFeed(c, &next) },
+		func() error { return s.stageMark(c, &next) },
 		func() error { return s.trim(c.AtMs, &next) },
 	} {
 		if err := stage(); err != nil {

@@ -172,9 +172,15 @@ func (s *Store) Feed(after uint64, limit int, types TypeSet) (FeedPage, error) {
 }
 
 // SaveReader keeps the position of a feed reader: it is done with everything up to seq. It is not synced by itself but
-// by the next commit, so that after a crash a reader may see entries again, never miss one.
+// by the next commit, so that after a crash a reader may see entries again, never miss one. Marks that nobody needs any
+// more go with it.
 func (s *Store) SaveReader(name string, seq uint64) error {
-	if err := s.db.Set(readerKey(name), appendPosition(nil, seq), pebble.NoSync); err != nil {
+	b := s.db.NewBatch()
+	err := errors.Join(b.Set(readerKey(name), appendPosition(nil, seq), nil), s.passMarks(b, name, seq))
+	if err == nil {
+		err = b.Commit(pebble.NoSync)
+	}
+	if err := errors.Join(err, b.Close()); err != nil {
 		return fmt.Errorf("save position of %s: %w", name, err)
 	}
 	return nil

@@ -31,6 +31,7 @@ const (
 	spaceFiring     space = 15 // the same, of those that fire
 	spaceWatch      space = 16 // rule, group -> what the rule remembers
 	spaceDigest     space = 17 // hash -> DefinitionDigest
+	spaceMark       space = 18 // last sequence of a commit -> Mark
 )
 
 // spaceNames are the names of the keyspaces, in the order of their prefixes.
@@ -55,6 +56,7 @@ var spaceNames = []struct {
 	{spaceFiring, "alert_firing"},
 	{spaceWatch, "watch"},
 	{spaceDigest, "digest"},
+	{spaceMark, "mark"},
 }
 
 var (

@@ -3,11 +3,13 @@ package store
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/tidemark/tidemark/processing"
 	"github.com/tidemark/tidemark/processing/event"
 )
 
@@ -31,6 +33,10 @@ type Store struct {
 
 	// unsettled is how far behind W a window may start that has not settled: what it has published is needed until then.
 	unsettled time.Duration
+	cursors   []processing.Cursor // by topic, then partition; nil until the first mark
+
+	journaled atomic.Uint64 // commits that added to the journal
+	passed    atomic.Uint64 // marks before this sequence are gone already
 }
 
 // Open opens the store in dir and makes one if there is nothing. It returns ErrInUse, ErrNewerFormat,
