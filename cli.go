@@ -38,6 +38,7 @@ type commands struct {
 	Simulate simulateCommand `cmd:"" help:"Write simulated traffic into the events topic."`
 	Check    checkCommand    `cmd:"" help:"Check definitions and print the plan that they compile to."`
 	Inspect  inspectCommand  `cmd:"" help:"Show what a data directory holds. The server must not be running on it."`
+	Digest   digestCommand   `cmd:"" help:"Print what the definitions have made, as one number each. The server must not be running on it."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 
 	Config string `placeholder:"FILE" help:"YAML file with flags, by their names: 'listen: 127.0.0.1:9000'. Flags and environment variables go before it."`

@@ -111,6 +111,15 @@ type DefinitionDigest struct {
 	Sum   digest.Sum
 }
 
+// TotalDigest is the sum of digests: two states have made the same if it is equal for the same definitions.
+func TotalDigest(digests []DefinitionDigest) digest.Sum {
+	var total digest.Sum
+	for i := range digests {
+		total = total.Plus(digests[i].Sum)
+	}
+	return total
+}
+
 // Gap is a part of a partition's log that an operator has decided to do without. It is part of the journal.
 type Gap struct {
 	TopicID   [16]byte // of the log that is read from To on; another one than the cursor had if the topic was made anew

@@ -66,6 +66,7 @@ type engine struct {
 	decoder *event.Decoder
 	totals  []*window.Totals
 	books   []*window.Book
+	digests map[definition.Hash]processing.DefinitionDigest
 	w       event.Millis
 	newest  event.Millis
 	seq     uint64
@@ -96,7 +97,7 @@ func newEngine(t testing.TB, definitions string) *engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &engine{t: t, plan: plan, store: st, decoder: decoder, w: event.NoTime, newest: event.NoTime}
+	e := &engine{t: t, plan: plan, store: st, decoder: decoder, w: event.NoTime, newest: event.NoTime, digests: make(map[definition.Hash]processing.DefinitionDigest)}
 	for i := range plan.Groupings {
 		e.totals = append(e.totals, window.NewTotals(&plan.Groupings[i]))
 	}
@@ -193,9 +194,15 @@ func (e *engine) publish(ch *processing.Changes, w event.Millis) []window.Result
 				}
 			}
 			ch.Results = append(ch.Results, processing.ResultBlock{
-				Metric: em.Metric.Name, Hash: em.Metric.Hash, Start: em.Start, Results: em.Published(),
+				Metric: em.Metric.Name, Hash: em.Metric.Hash, Start: em.Start, Results: em.Published(), Digest: em.Digest(),
 			})
 		}
+	}
+	for i, book := range e.books {
+		m, t := &e.plan.Metrics[i], book.TakeDigest()
+		d := e.digests[m.Hash]
+		e.digests[m.Hash] = processing.DefinitionDigest{Hash: m.Hash, Name: m.Name, Facts: d.Facts + t.Facts, Sum: d.Sum.Plus(t.Sum)}
+		ch.Digests = append(ch.Digests, e.digests[m.Hash])
 	}
 	return results
 }

@@ -29,6 +29,20 @@ func (v *View) Digests() (digests []processing.DefinitionDigest, err error) {
 	return digests, nil
 }
 
+// DigestsInForce are the digests of the definitions that were in force at the commit.
+func (v *View) DigestsInForce() ([]processing.DefinitionDigest, error) {
+	starts, err := v.Starts()
+	if err != nil {
+		return nil, err
+	}
+	ended := make(map[definition.Hash]bool)
+	for i := range starts {
+		ended[starts[i].Hash] = starts[i].Ended()
+	}
+	digests, err := v.Digests()
+	return slices.DeleteFunc(digests, func(d processing.DefinitionDigest) bool { return ended[d.Hash] }), err
+}
+
 // WindowDigests hands on what each window that starts at from or later adds to its metric's digest, by start. Windows that
 // add nothing are left out, and so are those that retention has dropped.
 func (v *View) WindowDigests(hash definition.Hash, from event.Millis, each func(start event.Millis, sum digest.Sum) error) error {
