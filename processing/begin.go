@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/tidemark/tidemark/processing/event"
@@ -14,14 +15,18 @@ func newLoop(p *Pipeline) *loop {
 	l := &loop{
 		pipeline: p, watermark: p.committer.watermark, interval: p.options.MinCommit, first: true,
 		ends: make(map[event.PartitionID]End), maxima: make(map[event.PartitionID]event.Millis),
+		errand: newErrand(p.options.Target), courses: make(map[event.PartitionID]*course),
 		faults: make(map[event.PartitionID]string), unknown: make(map[event.PartitionID]error), timer: time.NewTimer(p.options.MinCommit),
 		answers: make(chan []arrival), looks: make(chan look),
 	}
 	shared := &shared{}
 	shared.lowest.Store(noLowest)
 	l.intake = intake{
-		source: p.source, shared: shared, maxAhead: p.plan.Source.MaxAhead, library: p.library,
+		source: p.source, shared: shared, maxAhead: p.plan.Source.MaxAhead, final: math.MaxInt64, library: p.library,
 		partitions: make(map[event.PartitionID]*partition), waiting: make(map[event.PartitionID]*queue),
+	}
+	if l.errand != nil {
+		l.intake.final = l.errand.Watermark
 	}
 	return l
 }
@@ -48,7 +53,11 @@ func (l *loop) begin(ctx context.Context) error {
 	}
 	source := &l.pipeline.plan.Source
 	l.idleness = window.NewIdleness(duration(source.IdleTimeout), duration(source.CloseWhenIdle), !l.pipeline.loaded.hasRead(), time.Now())
-	l.resume(ends)
+	if l.errand == nil {
+		l.resume(ends)
+	} else if err := l.setOut(ctx, ends); err != nil {
+		return err
+	}
 	l.askBrakes(ctx)
 	l.report()
 	l.pipeline.status.verified()
@@ -93,7 +102,7 @@ func (l *loop) resume(ends []End) {
 func (l *loop) assign(ends []End) {
 	positions := make(map[event.PartitionID]event.Offset)
 	for _, e := range ends {
-		if l.intake.partitions[e.Partition] != nil {
+		if l.intake.partitions[e.Partition] != nil || l.errand != nil && l.errand.cursors[e.Partition] == nil {
 			continue
 		}
 		if e.Err != nil {
@@ -105,6 +114,9 @@ func (l *loop) assign(ends []End) {
 		l.ends[e.Partition] = e
 		if reason := l.mismatch(cur, e); reason != "" {
 			l.fault(e.Partition, reason)
+			continue
+		}
+		if c := l.courses[e.Partition]; c != nil && c.arrived() {
 			continue
 		}
 		positions[e.Partition] = l.intake.partitions[e.Partition].position
@@ -120,19 +132,26 @@ func (l *loop) assign(ends []End) {
 // add makes a partition known, with the cursor that the state has of it or a new one at the start of its log.
 func (l *loop) add(id event.PartitionID, e End) *Cursor {
 	cur := l.pipeline.loaded.cursors[id]
+	from, end := e.Start, noEnd
+	if l.errand != nil {
+		from, end = l.errand.cursors[id].Start, l.errand.cursors[id].Next
+	}
 	if cur == nil {
 		cur = &Cursor{
 			ClusterID: l.topic.ClusterID, TopicID: l.topic.ID, Topic: l.topic.Name, Partition: id,
-			Next: e.Start, Max: event.NoTime, HeldFrom: e.Start, HeldMax: event.NoTime, Start: e.Start,
+			Next: from, Max: event.NoTime, HeldFrom: from, HeldMax: event.NoTime, Start: from,
 			Anchor: Anchor{Offset: -1},
 		}
 		l.adopted = append(l.adopted, *cur)
 	}
-	progress := window.NewProgress(l.pipeline.plan.Source.OutOfOrderness, cur.HeldMax, l.pipeline.loaded.floors[id])
+	progress := window.NewProgress(l.pipeline.plan.Source.OutOfOrderness, cur.HeldMax, l.pipeline.loaded.floorsOf(cur))
 	progress.Reach(cur.HeldFrom - 1)
 	p := &partition{
 		id: id, worker: int(id) % len(l.intake.workers), progress: progress,
-		resume: cur.Next, from: cur.HeldFrom, position: cur.HeldFrom, anchor: cur.Anchor, proof: cur.Anchor,
+		resume: cur.Next, judged: cur.Next, from: cur.HeldFrom, position: cur.HeldFrom, anchor: cur.Anchor, proof: cur.Anchor,
+	}
+	if l.errand != nil {
+		p.judged, p.journaled = end, true
 	}
 	switch at := cur.Anchor.Offset; {
 	case at < 0:
@@ -140,6 +159,9 @@ func (l *loop) add(id event.PartitionID, e End) *Cursor {
 		p.position = min(p.position, at) // the last record is read again, to see that it is the same
 	default:
 		l.pipeline.options.Logger.Warn("retention has passed the last record read: it can't be compared", "partition", id, "offset", at)
+	}
+	if c := newCourse(p.position, end, l.pipeline.loaded.gapsOf(cur, p.position)); c != nil {
+		l.courses[id], p.position = c, c.next
 	}
 	p.seenPosition.Store(int64(p.position))
 	p.seenWatermark.Store(int64(progress.Watermark()))
@@ -170,6 +192,9 @@ func (l *loop) checkProofs() {
 	for id, p := range l.intake.partitions {
 		if p.disproved.Load() {
 			l.fault(id, fmt.Sprintf("the record at offset %d is not the one that was read there: the log was replaced", p.proof.Offset))
+		}
+		if p.astray.Load() {
+			l.fault(id, "the journal has no floor for a record that W had passed: it is not that of this log")
 		}
 	}
 }

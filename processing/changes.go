@@ -17,6 +17,7 @@ type Changes struct {
 	Newest      event.Millis // the newest event time folded; NoTime before the first
 	Cursors     []Cursor     // of the partitions that moved
 	Floors      []Floor      // to be journaled
+	Cut         Cut          // of the journal
 	Panes       []PaneChange
 	Sessions    []SessionChange
 	Results     []ResultBlock      // whole windows, last revisions
@@ -59,6 +60,12 @@ type Floor struct {
 	Partition event.PartitionID
 	Offset    event.Offset
 	Floor     event.Millis
+}
+
+// Cut is what no fold can need any more, as the log does not have it: floors and gaps that are to be dropped from the journal.
+type Cut struct {
+	Floors []Floor
+	Gaps   []Gap
 }
 
 // PaneKey names one block of rows. Late rows are kept apart from those that were on time.

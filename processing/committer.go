@@ -41,8 +41,9 @@ type committer struct {
 	watermark event.Millis
 	newest    event.Millis
 	seq       uint64
-	starts    []Start          // to be written with the next commit
-	dropped   []SessionChange  // likewise: what was open of kinds that start anew
+	silent    bool
+	record    record
+	opening   opening
 	spent     [][]*window.Pane // by grouping: what the workers' deltas were made of, for them to fill again
 
 	jobs  chan job
@@ -54,8 +55,18 @@ type committer struct {
 type job struct {
 	harvest   harvest
 	watermark event.Millis
-	adopted   []Cursor // of partitions that are new to the state
-	schemas   []Schema // that are new to it, or to a partition
+	adopted   []Cursor                           // of partitions that are new to the state
+	schemas   []Schema                           // that are new to it, or to a partition
+	logs      map[event.PartitionID]event.Offset // where the logs start
+}
+
+// opening is what the first commit writes beside its own.
+type opening struct {
+	starts   []Start
+	sessions []SessionChange // of kinds that begin anew: they go
+	floors   []Floor
+	gaps     []Gap
+	schemas  []Schema
 }
 
 // commitDone tells the loop of a commit.
@@ -100,7 +111,9 @@ func (c *committer) run(ctx context.Context) error {
 func (c *committer) commit(j *job) (commitDone, error) {
 	began := time.Now()
 	w := max(c.watermark, j.watermark)
-	ch := &Changes{Watermark: w, Newest: max(c.newest, j.harvest.newest), AtMs: began.UnixMilli(), Definitions: c.starts, Schemas: j.schemas, Sessions: c.dropped}
+	ch := &Changes{Watermark: w, Newest: max(c.newest, j.harvest.newest), AtMs: began.UnixMilli()}
+	ch.Definitions, ch.Sessions, ch.Floors, ch.Gaps = c.opening.starts, c.opening.sessions, c.opening.floors, c.opening.gaps
+	ch.Schemas = append(c.opening.schemas, j.schemas...)
 	touched := c.fold(ch, j.harvest.deltas)
 	c.spent = panesOf(j.harvest.deltas)
 	c.newest = ch.Newest
@@ -115,7 +128,7 @@ func (c *committer) commit(j *job) (commitDone, error) {
 	if err := c.store.Commit(ch); err != nil {
 		return commitDone{}, err
 	}
-	c.watermark, c.starts, c.dropped = w, nil, nil
+	c.watermark, c.opening = w, opening{}
 	c.announce(ch)
 	return c.doneWith(j, began), nil
 }
@@ -124,6 +137,9 @@ func (c *committer) doneWith(j *job, began time.Time) commitDone {
 	d := commitDone{seq: c.seq, at: time.Now(), took: time.Since(began), records: j.harvest.counters.Consumed, counters: c.counters, spent: c.spent}
 	for _, f := range c.flows {
 		d.sessions += int64(f.sessions.OpenSessions())
+	}
+	if c.silent {
+		return d // what waits, waits for the fold that goes on from here
 	}
 	for _, b := range c.books {
 		if at, ok := b.Due(); ok && (d.due.IsZero() || at.Before(d.due)) {
@@ -225,6 +241,10 @@ func (c *committer) publish(ch *Changes, touched [][]event.Millis, w event.Milli
 		finals = append(finals, b.Close(c.watermark, w)...)
 	}
 	c.appendResults(ch, finals)
+	if c.silent {
+		// Nobody would hear of a correction. At no time at all only windows that settle are corrected: nothing else will.
+		now = time.Time{}
+	}
 	for _, b := range c.books {
 		corrections = append(corrections, b.Correct(w, now)...)
 	}
@@ -257,7 +277,7 @@ func (c *committer) appendResults(ch *Changes, emissions []window.Emission) {
 	for i := range emissions {
 		em := &emissions[i]
 		for _, r := range em.Changed {
-			r.Seq = c.seq + 1
+			r.Seq = c.next()
 			copied := *r
 			c.append(ch, Entry{Type: ResultEntry, Result: &copied})
 		}
@@ -268,7 +288,18 @@ func (c *committer) appendResults(ch *Changes, emissions []window.Emission) {
 	}
 }
 
+// next is the sequence of the next entry; of a silent fold, which makes none, that of the last.
+func (c *committer) next() uint64 {
+	if c.silent {
+		return c.seq
+	}
+	return c.seq + 1
+}
+
 func (c *committer) append(ch *Changes, e Entry) {
+	if c.silent {
+		return
+	}
 	c.seq++
 	e.Seq, e.AtMs = c.seq, ch.AtMs
 	ch.Feed = append(ch.Feed, e)
@@ -338,6 +369,8 @@ func (c *committer) moveCursors(ch *Changes, j *job) {
 		f.TopicID = c.topic.ID
 		ch.Floors = append(ch.Floors, f)
 	}
+	c.record.add(ch.Floors, ch.Gaps)
+	ch.Cut = c.record.cut(c.cursors, j.logs)
 }
 
 // heldFrom is where a restart has to read from. While a partition's held rows are still being read again after a

@@ -17,6 +17,7 @@ type intake struct {
 	waiting    map[event.PartitionID]*queue
 	shared     *shared
 	maxAhead   event.Millis
+	final      event.Millis // once W is here it goes no further: nothing is too far ahead then
 	library    *library
 	dispatched int // records since the last barrier
 
@@ -137,7 +138,7 @@ func (in *intake) handOn(ctx context.Context, w event.Millis) {
 // ahead reports whether a partition is further ahead of W than may be. It never is while its held rows are read again,
 // nor is the one that holds W: its own watermark is W.
 func (in *intake) ahead(p *partition, w event.Millis) bool {
-	if event.Offset(p.seenPosition.Load()) < p.resume {
+	if event.Offset(p.seenPosition.Load()) < p.resume || w >= in.final {
 		return false
 	}
 	own := event.Millis(p.seenWatermark.Load())

@@ -44,12 +44,12 @@ type use struct {
 	last event.Offset // of the last record that does
 }
 
-func newLibrary(o *Options, reader *event.Reader, state *State) (*library, error) {
+func newLibrary(o *Options, reader *event.Reader, known []Schema) (*library, error) {
 	l := &library{
 		encoding: o.Encoding, memory: o.RegistryMemory, volumes: make(map[schemas.Ref]*volume),
 		refused: make(map[schemas.Ref]time.Time), noticed: make(map[schemas.Ref]bool), asked: make(map[schemas.Ref]bool),
 	}
-	for _, s := range state.Schemas {
+	for _, s := range known {
 		v := newVolume(s, reader)
 		for _, start := range s.Starts {
 			v.from[start.Partition] = start.From
@@ -118,11 +118,11 @@ func (l *library) learn(a answer) {
 	}
 }
 
-// lacking asks for the schemas without which records can't be judged, and returns them. Those before p.resume were judged
+// lacking asks for the schemas without which records can't be judged, and returns them. Those before p.judged were judged
 // before.
 func (l *library) lacking(p *partition, uses []use) (lacking []schemas.Ref) {
 	for _, u := range uses {
-		if u.last < p.resume || l.volumes[u.ref] != nil || !l.asksFor(u.ref) {
+		if u.last < p.judged || l.volumes[u.ref] != nil || !l.asksFor(u.ref) {
 			continue
 		}
 		until, refused := l.refused[u.ref]
@@ -169,7 +169,7 @@ func (l *library) writers(p *partition, uses []use, first event.Offset) event.Wr
 		switch {
 		case noted && from <= first:
 			writers[u.ref] = v.writer
-		case first < p.resume:
+		case first < p.judged:
 			writers[u.ref] = event.Refuse(event.UnknownSchema, u.ref.String()+" was not known when the record was first read")
 		default:
 			v.from[p.id] = first
@@ -197,10 +197,10 @@ func (l *library) refusal(ref schemas.Ref) *event.Writer {
 // cut is how many of the records, of which the first was read before, have one verdict for each schema.
 func (l *library) cut(p *partition, uses []use, records []event.Record) int {
 	first := records[0].Offset
-	if first >= p.resume {
+	if first >= p.judged {
 		return len(records)
 	}
-	end := p.resume
+	end := p.judged
 	for _, u := range uses {
 		if v := l.volumes[u.ref]; v != nil {
 			if from, noted := v.from[p.id]; noted && from > first {

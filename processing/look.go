@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/tidemark/tidemark/processing/event"
 )
 
 // look is what the cluster says of the ends, or why it doesn't.
@@ -37,13 +39,24 @@ func (l *loop) lookAround(taking context.Context) error {
 		case l.looks <- look{ends, err}:
 		case <-taking.Done():
 		}
-		if err != nil {
+		if err != nil || l.errand != nil {
 			continue
 		}
 		if err := l.reportPositions(taking); err != nil && taking.Err() == nil {
 			l.pipeline.options.Logger.Debug("report positions", "error", err)
 		}
 	}
+}
+
+// logStarts are the offsets at which the logs start, of the partitions that are read.
+func (l *loop) logStarts() map[event.PartitionID]event.Offset {
+	starts := make(map[event.PartitionID]event.Offset, len(l.ends))
+	for id, e := range l.ends {
+		if l.faults[id] == "" {
+			starts[id] = e.Start
+		}
+	}
+	return starts
 }
 
 // absence logs when a cluster stops to answer, now and then why, and when it answers again.

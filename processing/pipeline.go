@@ -75,6 +75,11 @@ func (o *Options) Validate() error {
 	if o.RegistryTries < 1 || o.RegistryPause <= 0 || o.RegistryMemory <= 0 {
 		faults = append(faults, fmt.Errorf("registry: %d tries, %v between them and %v of memory are not all positive", o.RegistryTries, o.RegistryPause, o.RegistryMemory))
 	}
+	if o.Target != nil {
+		faults = append(faults, o.Target.validate())
+	} else if o.Silent {
+		faults = append(faults, errors.New("silent: only a fold with a target can be"))
+	}
 	return errors.Join(faults...)
 }
 
@@ -92,6 +97,8 @@ type Pipeline struct {
 
 	committer *committer
 	library   *library // the loop's
+	journal   *journal
+	begins    *beginnings
 	loaded    loaded
 	status    board
 	ended     chan struct{}
@@ -101,6 +108,9 @@ type Pipeline struct {
 func New(plan *definition.Plan, source Source, store Store, options Options) (*Pipeline, error) {
 	if err := options.Validate(); err != nil {
 		return nil, err
+	}
+	if options.Target != nil {
+		options.Registry = nil // what was known, and from when on, is in the target
 	}
 	if options.Workers == 0 {
 		options.Workers = runtime.GOMAXPROCS(0)
@@ -112,12 +122,13 @@ func New(plan *definition.Plan, source Source, store Store, options Options) (*P
 	if err != nil {
 		return nil, fmt.Errorf("load state: %w", err)
 	}
-	p.loaded = newLoaded(state)
+	p.journal, p.begins = newJournal(state, options.Target), newBeginnings(plan, state, options.Target)
+	p.loaded = newLoaded(state, p.journal)
 	reader, err := event.NewReader(options.WriterSchema, plan.Paths, plan.TimeSlot)
 	if err != nil {
 		return nil, fmt.Errorf("compile the events schema: %w", err)
 	}
-	if p.library, err = newLibrary(&options, reader, state); err != nil {
+	if p.library, err = newLibrary(&options, reader, p.journal.schemas); err != nil {
 		return nil, fmt.Errorf("load schemas: %w", err)
 	}
 	if p.committer, err = newCommitter(p, state); err != nil {
@@ -130,8 +141,9 @@ func New(plan *definition.Plan, source Source, store Store, options Options) (*P
 // Observe tells o of every commit from now on. It must be called before Run.
 func (p *Pipeline) Observe(o Observer) { p.committer.observers = append(p.committer.observers, o) }
 
-// Run reads until ctx ends, then commits what was read and returns nil. It returns a *CommitError when the store could
-// not be written.
+// Run reads until ctx ends, then commits what was read and returns nil. With a target it reads until that is reached, and
+// returns an error if ctx ends before; ErrLogTooShort, ErrOtherLog or ErrPastTarget if it can't be. It returns a *CommitError
+// when the store could not be written.
 func (p *Pipeline) Run(ctx context.Context) error {
 	defer close(p.ended)
 	// Taking work ends with ctx; what was taken is committed under a context of its own.
@@ -153,7 +165,7 @@ func (p *Pipeline) read(ctx, work context.Context) error {
 	defer context.AfterFunc(work, stop)()
 	l := newLoop(p)
 	if err := l.begin(taking); err != nil {
-		if taking.Err() != nil {
+		if taking.Err() != nil && l.errand == nil {
 			return nil
 		}
 		return err
@@ -171,6 +183,7 @@ func (p *Pipeline) read(ctx, work context.Context) error {
 	group.Go(func() error { return l.lookAround(taking) })
 	group.Go(func() error {
 		defer endFolding()
+		defer stop()
 		return l.run(taking, work)
 	})
 	return group.Wait()
@@ -208,6 +221,8 @@ type loop struct {
 	topic    Topic
 	intake   intake
 	idleness *window.Idleness
+	errand   *errand // nil without a target
+	courses  map[event.PartitionID]*course
 	ends     map[event.PartitionID]End
 	maxima   map[event.PartitionID]event.Millis // M_p as of the last barrier
 	faults   map[event.PartitionID]string
@@ -234,7 +249,10 @@ func (l *loop) run(taking, work context.Context) error {
 	for {
 		select {
 		case <-taking.Done():
-			return l.finish(work)
+			if err := l.finish(work); err != nil || l.errand == nil {
+				return err
+			}
+			return errInterrupted
 		case answer := <-l.answers:
 			l.take(work, answer)
 		case seen := <-l.looks:
@@ -248,6 +266,15 @@ func (l *loop) run(taking, work context.Context) error {
 		case <-ask.C:
 			l.askBrakes(work)
 		}
+		if l.errand == nil {
+			continue
+		}
+		if l.errand.failed != nil {
+			return l.errand.failed
+		}
+		if l.arrived() {
+			return l.prove()
+		}
 	}
 }
 
@@ -255,11 +282,15 @@ func (l *loop) take(ctx context.Context, answer []arrival) {
 	now := time.Now()
 	good := answer[:0]
 	for _, f := range answer {
-		if f.Err != nil {
-			l.fault(f.Partition, f.Err.Error())
-		}
 		if l.faults[f.Partition] != "" {
 			continue // what follows a fault may leave a gap
+		}
+		if !l.follow(&f) {
+			continue
+		}
+		if f.Err != nil {
+			l.fault(f.Partition, f.Err.Error())
+			continue
 		}
 		if len(f.Records) > 0 {
 			l.idleness.Read(f.Partition, now)
@@ -278,6 +309,10 @@ func (l *loop) fault(id event.PartitionID, reason string) {
 		return
 	}
 	l.faults[id] = reason
+	if l.errand != nil {
+		l.errand.fail(id, errors.New(reason))
+		return
+	}
 	l.pipeline.options.Logger.Error("partition faulted", "partition", id, "reason", reason)
 	l.source().Pause([]event.PartitionID{id})
 	l.report()
@@ -316,6 +351,9 @@ func (l *loop) commit(ctx context.Context) {
 		}
 	}
 	l.checkProofs()
+	if l.errand != nil && l.errand.failed != nil {
+		return // what was folded of a record's portion must not be committed without the rest
+	}
 	l.watermark = l.nextWatermark(all.moved)
 	for i := range l.intake.workers {
 		b.proceed <- proceed{watermark: l.watermark, spent: l.share(i)}
@@ -323,7 +361,7 @@ func (l *loop) commit(ctx context.Context) {
 	l.spent = nil
 	l.intake.dispatched, l.intake.unharvested = 0, false
 	l.busy, l.first = true, false
-	l.pipeline.committer.jobs <- job{harvest: all, watermark: l.watermark, adopted: l.adopted, schemas: l.pipeline.library.take()}
+	l.pipeline.committer.jobs <- job{harvest: all, watermark: l.watermark, adopted: l.adopted, schemas: l.pipeline.library.take(), logs: l.logStarts()}
 	l.adopted = nil
 	l.intake.handOn(ctx, l.watermark)
 }
@@ -390,6 +428,9 @@ func (l *loop) finish(ctx context.Context) error {
 	case d := <-l.pipeline.committer.done:
 		l.pipeline.status.committed(d)
 		l.report()
+		if l.errand != nil {
+			return nil
+		}
 		return l.reportPositions(ctx)
 	case <-ctx.Done():
 		return nil

@@ -18,6 +18,9 @@ func (l *loop) report() {
 			Topic: l.topic.Name, Partition: id, Position: event.Offset(p.seenPosition.Load()), End: l.ends[id].Stable,
 			Watermark: event.Millis(p.seenWatermark.Load()), Idle: l.faults[id] == "" && l.idleness.Idle(id), Fault: l.faults[id],
 		}
+		if l.errand != nil {
+			s.End = l.errand.cursors[id].Next
+		}
 		s.Waiting = l.waiting(id)
 		s.End = max(s.End, s.Position)
 		s.Lag = int64(s.End - s.Position)
@@ -91,6 +94,8 @@ func (l *loop) judge(partitions []PartitionStatus) (Phase, string) {
 		lag += p.Lag
 	}
 	switch {
+	case l.errand != nil:
+		return CatchingUp, fmt.Sprintf("Folding the log again: %d records to go", lag)
 	case waiting != "":
 		return CatchingUp, waiting
 	case lag > lagged:

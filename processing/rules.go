@@ -25,15 +25,18 @@ type rulebook struct {
 const reasonRetired = "rule no longer in force"
 
 // newRulebook takes up what the state holds of rules that are in force, and of others.
-func newRulebook(plan *definition.Plan, s *State, from []event.Millis) (*rulebook, error) {
-	b := &rulebook{plan: plan, from: from}
+func newRulebook(plan *definition.Plan, s *State, begins *beginnings) (*rulebook, error) {
+	b := &rulebook{plan: plan}
 	byHash := make(map[definition.Hash]*alert.Watcher, len(plan.Rules))
 	for i := range plan.Rules {
 		r := &plan.Rules[i]
 		m := &plan.Metrics[r.Metric]
 		w := alert.New(r, m, emptyRow(m))
-		byHash[r.Hash] = w
 		b.watchers = append(b.watchers, w)
+		b.from = append(b.from, begins.from[r.Hash])
+		if !begins.anew[r.Hash] {
+			byHash[r.Hash] = w
+		}
 	}
 	open := make(map[string]*alert.Alert, len(s.Alerts))
 	for i := range s.Alerts {
@@ -145,7 +148,7 @@ func (c *committer) judge(ch *Changes, w event.Millis, finals []window.Emission)
 	changed := make(map[string]int, len(turns)) // by id, the place in ch.Alerts
 	for _, turn := range turns {
 		a := turn.Alert
-		a.Move(alert.Transition{State: turn.State, At: turn.At, Seq: c.seq + 1})
+		a.Move(alert.Transition{State: turn.State, At: turn.At, Seq: c.next()})
 		if c.ledger.inForce(a.Hash) { // when an alert without a rule ends is no function of the log
 			c.ledger.add(a.Hash, digest.Tally{Facts: 1, Sum: turn.Digest()})
 		}

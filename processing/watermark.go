@@ -20,6 +20,9 @@ func (l *loop) nextWatermark(moves []moved) event.Millis {
 			return l.watermark
 		}
 	}
+	if l.errand != nil {
+		return l.errandWatermark()
+	}
 	// A faulted partition holds W, however idle it was before.
 	lowest, ok := l.lowest(func(id event.PartitionID) bool { return l.faults[id] != "" || !l.idleness.Idle(id) })
 	if !ok { // all are idle

@@ -65,19 +65,22 @@ type proceed struct {
 
 // partition is one partition's reading. It is owned by its worker; the loop reads the atomics.
 type partition struct {
-	id       event.PartitionID
-	worker   int
-	progress window.Progress
-	resume   event.Offset // records below were folded before the restart: they are only judged again, for the sequencer
-	from     event.Offset // records below are not even that: they are read to prove that the log is the same
-	proof    Anchor       // what the state knows of the last record below resume
-	position event.Offset
-	anchor   Anchor
-	epoch    int32
-	moved    bool
-	folded   int64 // records since the last barrier
-	late     *Late // of this commit
+	id        event.PartitionID
+	worker    int
+	progress  window.Progress
+	resume    event.Offset // records below were folded before the restart: they are only judged again, for the sequencer
+	judged    event.Offset // records below were judged before, by this state or by that of the target
+	from      event.Offset // records below are not even that: they are read to prove that the log is the same
+	proof     Anchor       // what the state knows of the last record below resume
+	position  event.Offset
+	anchor    Anchor
+	epoch     int32
+	moved     bool
+	folded    int64 // records since the last barrier
+	late      *Late // of this commit
+	journaled bool  // the floors are those of the journal: none is made
 
+	astray        atomic.Bool // with a target: its journal is not that of this log
 	disproved     atomic.Bool // the log is not the one that the state was made from: nothing of it is folded
 	seenPosition  atomic.Int64
 	seenWatermark atomic.Int64
@@ -151,7 +154,7 @@ func (w *worker) run(ctx context.Context) error {
 // fold takes one partition's part of a fetch answer.
 func (w *worker) fold(p *partition, f Fetched) {
 	w.partitions[p.id] = p
-	if p.disproved.Load() {
+	if p.disproved.Load() || p.astray.Load() {
 		return
 	}
 	for i := range f.Records {
@@ -172,7 +175,9 @@ func (w *worker) fold(p *partition, f Fetched) {
 			w.deadLetter(rec, bad)
 			continue
 		}
-		w.record(p, rec)
+		if !w.record(p, rec) {
+			return
+		}
 	}
 	if n := len(f.Records); n > 0 {
 		p.anchor = anchorOf(&f.Records[n-1])
@@ -212,11 +217,15 @@ func asBadRecord(err error) *event.BadRecord {
 	return bad
 }
 
-// record judges a decoded record by its own partition and folds it.
-func (w *worker) record(p *partition, rec *event.Record) {
+// record judges a decoded record by its own partition and folds it. It reports false when a floor is missing for that.
+func (w *worker) record(p *partition, rec *event.Record) bool {
 	t := w.input.Time
 	p.progress.Reach(rec.Offset)
 	if p.progress.Watermark() < w.watermark {
+		if p.journaled {
+			p.astray.Store(true)
+			return false
+		}
 		p.progress.Raise(w.watermark)
 		w.out.floors = append(w.out.floors, Floor{Topic: w.topic, Partition: p.id, Offset: rec.Offset, Floor: w.watermark})
 	}
@@ -245,6 +254,7 @@ func (w *worker) record(p *partition, rec *event.Record) {
 	if w.watermark == event.NoTime && int64(t) < w.shared.lowest.Load() {
 		w.shared.lowest.Store(int64(t)) // a race between workers loses nothing that matters: it only paces fetching
 	}
+	return true
 }
 
 func takes(c *definition.Column, pass []bool) bool {

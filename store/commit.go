@@ -79,7 +79,7 @@ func (s *Store) stage(c *processing.Changes) (tail, error) {
 	return next, s.batch.Set(commitKey, s.value, nil)
 }
 
-// stagePositions stages cursors, floors and the starts of definitions.
+// stagePositions stages cursors, floors, those that are cut, and the starts of definitions.
 func (s *Store) stagePositions(c *processing.Changes) error {
 	for i := range c.Cursors {
 		cur := &c.Cursors[i]
@@ -93,6 +93,12 @@ func (s *Store) stagePositions(c *processing.Changes) error {
 		s.key = appendJournalKey(s.key[:0], &c.Floors[i])
 		s.value = appendFloor(s.value[:0], &c.Floors[i])
 		if err := s.batch.Set(s.key, s.value, nil); err != nil {
+			return err
+		}
+	}
+	for i := range c.Cut.Floors {
+		s.key = appendJournalKey(s.key[:0], &c.Cut.Floors[i])
+		if err := s.batch.Delete(s.key, nil); err != nil {
 			return err
 		}
 	}

@@ -59,6 +59,9 @@ func (m *model) apply(c *processing.Changes) {
 	for _, f := range c.Floors {
 		m.floors[fmt.Sprintf("%05d/%05d", f.Partition, f.Offset)] = f
 	}
+	for _, f := range c.Cut.Floors {
+		delete(m.floors, fmt.Sprintf("%05d/%05d", f.Partition, f.Offset))
+	}
 	for _, p := range c.Panes {
 		if p.Op == processing.PaneMerge {
 			sum := []byte(m.panes[p.PaneKey] + string(p.Block))
@@ -154,6 +157,9 @@ func (m *model) randomChanges(rng *rand.Rand) *processing.Changes {
 	}
 	if rng.IntN(5) == 0 {
 		c.Floors = []processing.Floor{{Topic: "events", Partition: event.PartitionID(rng.IntN(4)), Offset: event.Offset(n), Floor: c.Watermark}}
+		if old := sorted(m.floors); len(old) > 2 {
+			c.Cut.Floors = old[:1]
+		}
 		c.Definitions = []processing.Start{{Hash: definition.Hash{byte(n)}, Name: "d", From: c.Watermark}}
 		c.Schemas = []processing.Schema{{
 			Ref: schemas.Registered(int32(n % 3)), RegisteredSchema: processing.RegisteredSchema{Type: "AVRO", Text: string(randomBlock(rng))},

@@ -24,6 +24,7 @@ type Store struct {
 	newest      event.Millis
 	cursors     map[event.PartitionID]processing.Cursor
 	floors      map[event.Coordinate]processing.Floor
+	gaps        []processing.Gap
 	panes       map[processing.PaneKey][]byte
 	history     map[processing.PaneKey][]byte
 	sessions    map[shard][]byte
@@ -36,6 +37,8 @@ type Store struct {
 	digests     map[definition.Hash]processing.DefinitionDigest
 	commits     int
 	fail        error
+	follows     bool // a fold with a target: floors come ahead of W
+	silent      bool // it makes no entries: alerts come without
 }
 
 type shard struct {
@@ -60,6 +63,34 @@ func NewStore() *Store {
 		definitions: make(map[definition.Hash]processing.Start), schemas: make(map[schemas.Ref]processing.Schema),
 		alerts: newAlerts(), digests: make(map[definition.Hash]processing.DefinitionDigest),
 	}
+}
+
+// Follow tells that the commits of a fold with a target follow, silent or not.
+func (s *Store) Follow(silent bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.follows, s.silent = true, silent
+}
+
+// Clone is a store with the same state, to start another fold from: a backup.
+func (s *Store) Clone() *Store {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := NewStore()
+	c.watermark, c.newest, c.counters, c.commits = s.watermark, s.newest, s.counters, s.commits
+	maps.Copy(c.cursors, s.cursors)
+	maps.Copy(c.floors, s.floors)
+	maps.Copy(c.panes, s.panes)
+	maps.Copy(c.history, s.history)
+	maps.Copy(c.sessions, s.sessions)
+	maps.Copy(c.results, s.results)
+	maps.Copy(c.definitions, s.definitions)
+	maps.Copy(c.schemas, s.schemas)
+	maps.Copy(c.digests, s.digests)
+	maps.Copy(c.alerts.byID, s.alerts.byID)
+	maps.Copy(c.alerts.watches, s.alerts.watches)
+	c.gaps, c.entries = slices.Clone(s.gaps), slices.Clone(s.entries)
+	return c
 }
 
 // Fail makes all commits from now on fail.
@@ -148,7 +179,7 @@ func (s *Store) Load(plan *definition.Plan) (*processing.State, error) {
 			return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
 		}),
 		Definitions: slices.Collect(maps.Values(s.definitions)), Schemas: slices.Collect(maps.Values(s.schemas)),
-		Alerts: s.alerts.firing(), Watches: s.alerts.watching(), Digests: s.sortedDigests(),
+		Gaps: slices.Clone(s.gaps), Alerts: s.alerts.firing(), Watches: s.alerts.watching(), Digests: s.sortedDigests(),
 	}
 	for key, block := range s.panes {
 		state.Panes = append(state.Panes, processing.PaneBlock{PaneKey: key, Block: slices.Clone(block)})
@@ -185,6 +216,11 @@ func (s *Store) Commit(c *processing.Changes) error {
 	for _, f := range c.Floors {
 		s.floors[event.Coordinate{Partition: f.Partition, Offset: f.Offset}] = f
 	}
+	for _, f := range c.Cut.Floors {
+		delete(s.floors, event.Coordinate{Partition: f.Partition, Offset: f.Offset})
+	}
+	s.gaps = append(s.gaps, c.Gaps...)
+	s.gaps = slices.DeleteFunc(s.gaps, func(g processing.Gap) bool { return slices.Contains(c.Cut.Gaps, g) })
 	for _, d := range c.Definitions {
 		s.definitions[d.Hash] = d
 	}
@@ -229,8 +265,18 @@ func (s *Store) check(c *processing.Changes) error {
 			return fmt.Errorf("entry %d of the feed where %d is next", e.Seq, want)
 		}
 	}
-	if err := s.alerts.check(c); err != nil {
-		return err
+	switch {
+	case !s.silent:
+		if err := s.alerts.check(c); err != nil {
+			return err
+		}
+	case len(c.Feed) > 0:
+		return fmt.Errorf("a silent fold makes %d entries", len(c.Feed))
+	}
+	for _, f := range c.Cut.Floors {
+		if s.floors[event.Coordinate{Partition: f.Partition, Offset: f.Offset}] != f {
+			return fmt.Errorf("floor %+v is cut and was not there", f)
+		}
 	}
 	for _, cur := range c.Cursors {
 		old, ok := s.cursors[cur.Partition]
@@ -239,7 +285,7 @@ func (s *Store) check(c *processing.Changes) error {
 		}
 	}
 	for _, f := range c.Floors {
-		if _, ok := s.floors[event.Coordinate{Partition: f.Partition, Offset: f.Offset}]; ok || f.Floor > s.watermark {
+		if _, ok := s.floors[event.Coordinate{Partition: f.Partition, Offset: f.Offset}]; ok || f.Floor > s.watermark && !s.follows {
 			return fmt.Errorf("floor %+v, but W was %d", f, s.watermark)
 		}
 	}
