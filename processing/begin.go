@@ -2,11 +2,12 @@ package processing
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
+	"github.com/tidemark/tidemark/processing/definition"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/window"
 )
@@ -16,7 +17,7 @@ func newLoop(p *Pipeline) *loop {
 		pipeline: p, watermark: p.committer.watermark, interval: p.options.MinCommit, first: true,
 		ends: make(map[event.PartitionID]End), maxima: make(map[event.PartitionID]event.Millis),
 		errand: newErrand(p.options.Target), courses: make(map[event.PartitionID]*course),
-		faults: make(map[event.PartitionID]string), unknown: make(map[event.PartitionID]error), timer: time.NewTimer(p.options.MinCommit),
+		faults: make(map[event.PartitionID]*Fault), unknown: make(map[event.PartitionID]error), timer: time.NewTimer(p.options.MinCommit),
 		answers: make(chan []arrival), looks: make(chan look),
 	}
 	shared := &shared{}
@@ -53,10 +54,18 @@ func (l *loop) begin(ctx context.Context) error {
 	}
 	source := &l.pipeline.plan.Source
 	l.idleness = window.NewIdleness(duration(source.IdleTimeout), duration(source.CloseWhenIdle), !l.pipeline.loaded.hasRead(), time.Now())
-	if l.errand == nil {
-		l.resume(ends)
-	} else if err := l.setOut(ctx, ends); err != nil {
+	epochs, err := l.firstEpochs(ctx, ends)
+	if err != nil {
 		return err
+	}
+	if l.errand == nil {
+		l.resume(ends, epochs)
+	} else if err := l.setOut(ctx, ends, epochs); err != nil {
+		return err
+	}
+	l.unverified = make(map[event.PartitionID]bool)
+	for id := range l.unknown {
+		l.unverified[id] = true
 	}
 	l.askBrakes(ctx)
 	l.report()
@@ -83,8 +92,40 @@ func (l *loop) firstLook(ctx context.Context) ([]End, error) {
 	}
 }
 
+// firstEpochs asks where the logs end that the cursors belong to, until the cluster answers.
+func (l *loop) firstEpochs(ctx context.Context, ends []End) (map[event.PartitionID]EpochEnd, error) {
+	for {
+		epochs, err := l.epochs(ctx, ends)
+		if err == nil {
+			return epochs, nil
+		}
+		l.pipeline.options.Logger.Warn("ask the cluster for leader epochs", "error", err)
+		l.pipeline.status.waiting(err)
+		select {
+		case <-time.After(l.pipeline.options.LookEvery):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// epochs asks where the leader epochs of loaded cursors end, for the partitions that the cluster tells of. It may be
+// called from any goroutine.
+func (l *loop) epochs(ctx context.Context, ends []End) (map[event.PartitionID]EpochEnd, error) {
+	asked := make(map[event.PartitionID]int32)
+	for _, e := range ends {
+		if cur := l.pipeline.loaded.cursors[e.Partition]; cur != nil && e.Err == nil && cur.LeaderEpoch >= 0 && cur.Next > cur.Start {
+			asked[e.Partition] = cur.LeaderEpoch
+		}
+	}
+	if len(asked) == 0 {
+		return nil, nil
+	}
+	return l.source().EpochEnds(ctx, asked)
+}
+
 // resume starts the reading of all partitions that check out.
-func (l *loop) resume(ends []End) {
+func (l *loop) resume(ends []End, epochs map[event.PartitionID]EpochEnd) {
 	known := make(map[event.PartitionID]bool, len(ends))
 	for _, e := range ends {
 		known[e.Partition] = true
@@ -92,14 +133,19 @@ func (l *loop) resume(ends []End) {
 	for id := range l.pipeline.loaded.cursors {
 		if !known[id] {
 			l.add(id, End{Partition: id})
-			l.fault(id, fmt.Sprintf("the topic %q has no partition %d any more", l.topic.Name, id))
+			l.fault(id, PartitionGone, fmt.Sprintf("the topic %q has no partition %d any more", l.topic.Name, id))
 		}
 	}
-	l.assign(ends)
+	for id, f := range l.pipeline.loaded.faults {
+		if l.pipeline.loaded.cursors[id] == nil {
+			l.clear(id, f)
+		}
+	}
+	l.assign(ends, epochs)
 }
 
 // assign makes new partitions known and starts to read them.
-func (l *loop) assign(ends []End) {
+func (l *loop) assign(ends []End, epochs map[event.PartitionID]EpochEnd) {
 	positions := make(map[event.PartitionID]event.Offset)
 	for _, e := range ends {
 		if l.intake.partitions[e.Partition] != nil || l.errand != nil && l.errand.cursors[e.Partition] == nil {
@@ -112,10 +158,15 @@ func (l *loop) assign(ends []End) {
 		delete(l.unknown, e.Partition)
 		cur := l.add(e.Partition, e)
 		l.ends[e.Partition] = e
-		if reason := l.mismatch(cur, e); reason != "" {
-			l.fault(e.Partition, reason)
+		var epoch *EpochEnd
+		if found, ok := epochs[e.Partition]; ok {
+			epoch = &found
+		}
+		if kind, detail := l.mismatch(cur, e, epoch); kind != "" {
+			l.fault(e.Partition, kind, detail)
 			continue
 		}
+		l.clear(e.Partition, l.pipeline.loaded.faults[e.Partition])
 		if c := l.courses[e.Partition]; c != nil && c.arrived() {
 			continue
 		}
@@ -137,18 +188,16 @@ func (l *loop) add(id event.PartitionID, e End) *Cursor {
 		from, end = l.errand.cursors[id].Start, l.errand.cursors[id].Next
 	}
 	if cur == nil {
-		cur = &Cursor{
-			ClusterID: l.topic.ClusterID, TopicID: l.topic.ID, Topic: l.topic.Name, Partition: id,
-			Next: from, Max: event.NoTime, HeldFrom: from, HeldMax: event.NoTime, Start: from,
-			Anchor: Anchor{Offset: -1},
-		}
-		l.adopted = append(l.adopted, *cur)
+		adopted := newCursor(l.topic, id, from)
+		cur = &adopted
+		l.adopted = append(l.adopted, adopted)
 	}
 	progress := window.NewProgress(l.pipeline.plan.Source.OutOfOrderness, cur.HeldMax, l.pipeline.loaded.floorsOf(cur))
 	progress.Reach(cur.HeldFrom - 1)
 	p := &partition{
 		id: id, worker: int(id) % len(l.intake.workers), progress: progress,
 		resume: cur.Next, judged: cur.Next, from: cur.HeldFrom, position: cur.HeldFrom, anchor: cur.Anchor, proof: cur.Anchor,
+		epoch: cur.LeaderEpoch, topicID: cur.TopicID,
 	}
 	if l.errand != nil {
 		p.judged, p.journaled = end, true
@@ -163,7 +212,9 @@ func (l *loop) add(id event.PartitionID, e End) *Cursor {
 	if c := newCourse(p.position, end, l.pipeline.loaded.gapsOf(cur, p.position)); c != nil {
 		l.courses[id], p.position = c, c.next
 	}
+	p.fetched = p.position
 	p.seenPosition.Store(int64(p.position))
+	p.seenEpoch.Store(p.epoch)
 	p.seenWatermark.Store(int64(progress.Watermark()))
 	l.intake.partitions[id] = p
 	l.maxima[id] = cur.Max
@@ -171,32 +222,23 @@ func (l *loop) add(id event.PartitionID, e End) *Cursor {
 	return cur
 }
 
-// mismatch says why a cursor and the log that it points into do not belong together; "" when they do.
-func (l *loop) mismatch(cur *Cursor, e End) string {
-	switch {
-	case cur.ClusterID != l.topic.ClusterID:
-		return fmt.Sprintf("the state was made from cluster %q, this is cluster %q", cur.ClusterID, l.topic.ClusterID)
-	case cur.TopicID != l.topic.ID:
-		return fmt.Sprintf("its topic was re-created: id %s, the state was made from %s", hex.EncodeToString(l.topic.ID[:]), hex.EncodeToString(cur.TopicID[:]))
-	case cur.Next > e.High:
-		return fmt.Sprintf("the log ends at offset %d, before the position %d: its tail was lost", e.High, cur.Next)
-	case cur.HeldFrom < e.Start:
-		return fmt.Sprintf("the log starts at offset %d, the state needs it from %d: retention has passed it", e.Start, cur.HeldFrom)
-	default:
-		return ""
+// newCursor is the cursor of a partition whose reading begins.
+func newCursor(t Topic, id event.PartitionID, start event.Offset) Cursor {
+	return Cursor{
+		ClusterID: t.ClusterID, TopicID: t.ID, Topic: t.Name, Partition: id,
+		Next: start, Max: event.NoTime, HeldFrom: start, HeldMax: event.NoTime, Start: start,
+		LeaderEpoch: -1, Anchor: Anchor{Offset: -1},
 	}
 }
 
-// checkProofs faults the partitions whose log has another record where the state has read its last.
-func (l *loop) checkProofs() {
-	for id, p := range l.intake.partitions {
-		if p.disproved.Load() {
-			l.fault(id, fmt.Sprintf("the record at offset %d is not the one that was read there: the log was replaced", p.proof.Offset))
-		}
-		if p.astray.Load() {
-			l.fault(id, "the journal has no floor for a record that W had passed: it is not that of this log")
-		}
-	}
+// newProgress is that of a partition of which nothing was read.
+func newProgress(plan *definition.Plan) window.Progress {
+	return window.NewProgress(plan.Source.OutOfOrderness, event.NoTime, nil)
+}
+
+// ofTopic leaves out the partitions of another topic of the same name: they are not ours before somebody says so.
+func ofTopic(ends []End, id [16]byte) []End {
+	return slices.DeleteFunc(slices.Clone(ends), func(e End) bool { return e.TopicID != id && e.TopicID != [16]byte{} })
 }
 
 // look takes what the cluster says of the ends: lag, idleness, new partitions. If it says nothing, nothing is idle: what
@@ -212,13 +254,13 @@ func (l *loop) look(seen look) {
 			continue
 		}
 		p := l.intake.partitions[e.Partition]
-		if p == nil || l.faults[e.Partition] != "" {
+		if p == nil || !l.inspect(p, e) {
 			continue
 		}
 		l.ends[e.Partition] = e
 		// An open transaction, whose records can't be read yet, lies between Stable and High: it holds W too.
 		l.idleness.Looked(e.Partition, e.SentAt, event.Offset(p.seenPosition.Load()) >= e.High)
 	}
-	l.assign(seen.ends)
+	l.assign(ofTopic(seen.ends, l.topic.ID), seen.epochs)
 	l.report()
 }

@@ -50,7 +50,7 @@ func (l *loop) flowing() []event.PartitionID {
 	var ids []event.PartitionID
 	for _, id := range sortedIDs(l.intake.partitions) {
 		q := l.intake.waiting[id]
-		if l.faults[id] == "" && (q == nil || !q.paused) {
+		if l.faults[id] == nil && (q == nil || !q.paused) {
 			ids = append(ids, id)
 		}
 	}

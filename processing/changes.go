@@ -29,6 +29,7 @@ type Changes struct {
 	Schemas     []Schema           // those that this commit is the first to use, somewhere; whole
 	Digests     []DefinitionDigest // those that changed, whole
 	Gaps        []Gap              // accepted with this commit
+	Faults      []Fault            // found since the last commit, or cleared
 	AtMs        int64              // wall clock of the commit, for people only
 }
 
@@ -132,11 +133,15 @@ type Gap struct {
 	TopicID   [16]byte // of the log that is read from To on; another one than the cursor had if the topic was made anew
 	Topic     string
 	Partition event.PartitionID
-	From      event.Offset // the next offset to be read, or to be read again, before
-	To        event.Offset // where reading goes on
+	From      event.Offset // the next offset to be read before
+	HeldFrom  event.Offset // sessions do without what they had not taken yet of the records between here and From; From when nothing was lost
+	To        event.Offset // where reading goes on; Gone: nowhere, and the cursor is forgotten
 	Reason    string       // the fault that it answers
 	AtMs      int64        // wall clock of the decision
 }
+
+// Gone is where the reading of a partition goes on that is no more.
+const Gone event.Offset = -1
 
 // Watch is what a rule remembers of one group between windows, packed by package alert. An empty block forgets it.
 type Watch struct {
@@ -261,7 +266,8 @@ type State struct {
 	Definitions []Start
 	Schemas     []Schema
 	Digests     []DefinitionDigest
-	Gaps        []Gap // by partition, then To
+	Gaps        []Gap   // by partition, then To
+	Faults      []Fault // that stood at the last commit, by partition
 }
 
 // PaneBlock is the merged block of an open pane.

@@ -58,6 +58,8 @@ type job struct {
 	adopted   []Cursor                           // of partitions that are new to the state
 	schemas   []Schema                           // that are new to it, or to a partition
 	logs      map[event.PartitionID]event.Offset // where the logs start
+	gaps      []*gapChange
+	faults    []Fault // found or cleared
 }
 
 // opening is what the first commit writes beside its own.
@@ -111,7 +113,7 @@ func (c *committer) run(ctx context.Context) error {
 func (c *committer) commit(j *job) (commitDone, error) {
 	began := time.Now()
 	w := max(c.watermark, j.watermark)
-	ch := &Changes{Watermark: w, Newest: max(c.newest, j.harvest.newest), AtMs: began.UnixMilli()}
+	ch := &Changes{Watermark: w, Newest: max(c.newest, j.harvest.newest), Faults: j.faults, AtMs: began.UnixMilli()}
 	ch.Definitions, ch.Sessions, ch.Floors, ch.Gaps = c.opening.starts, c.opening.sessions, c.opening.floors, c.opening.gaps
 	ch.Schemas = append(c.opening.schemas, j.schemas...)
 	touched := c.fold(ch, j.harvest.deltas)
@@ -349,11 +351,23 @@ func (c *committer) moveCursors(ch *Changes, j *job) {
 			delete(c.resume, mv.id)
 		}
 		cur := c.cursors[mv.id]
-		cur.Next, cur.Max, cur.LeaderEpoch = max(cur.Next, mv.position), max(cur.Max, mv.max), mv.epoch
+		if mv.position >= cur.Next { // those that are read again may be of older leaders
+			cur.LeaderEpoch = mv.epoch
+		}
+		cur.Next, cur.Max = max(cur.Next, mv.position), max(cur.Max, mv.max)
 		if mv.anchor.Offset > cur.Anchor.Offset {
 			cur.Anchor = mv.anchor
 		}
 		dirty[mv.id] = true
+	}
+	floors := h.floors // of the logs that were read up to here
+	for i := range floors {
+		floors[i].TopicID = c.topic.ID
+	}
+	ch.Floors = append(ch.Floors, floors...)
+	for i := range j.gaps {
+		c.leap(ch, j.gaps[i])
+		dirty[j.gaps[i].Partition] = j.gaps[i].To != Gone
 	}
 	for id, cur := range c.cursors {
 		from, heldMax := c.heldFrom(id, cur)
@@ -362,12 +376,10 @@ func (c *committer) moveCursors(ch *Changes, j *job) {
 			dirty[id] = true
 		}
 	}
-	for id := range dirty {
-		ch.Cursors = append(ch.Cursors, *c.cursors[id])
-	}
-	for _, f := range h.floors {
-		f.TopicID = c.topic.ID
-		ch.Floors = append(ch.Floors, f)
+	for id, moved := range dirty {
+		if moved {
+			ch.Cursors = append(ch.Cursors, *c.cursors[id])
+		}
 	}
 	c.record.add(ch.Floors, ch.Gaps)
 	ch.Cut = c.record.cut(c.cursors, j.logs)

@@ -98,6 +98,10 @@ func newRecord(s *State) record {
 }
 
 func (r *record) add(floors []Floor, gaps []Gap) {
+	for _, g := range gaps {
+		// Floors of another log go with it, and those of offsets that are read once more.
+		r.floors[g.Partition] = slices.DeleteFunc(r.floors[g.Partition], func(f Floor) bool { return f.TopicID != g.TopicID || f.Offset >= g.To })
+	}
 	for _, f := range floors {
 		r.floors[f.Partition] = append(r.floors[f.Partition], f)
 		slices.SortStableFunc(r.floors[f.Partition], func(a, b Floor) int { return cmp.Compare(a.Offset, b.Offset) })

@@ -101,6 +101,7 @@ type Pipeline struct {
 	begins    *beginnings
 	loaded    loaded
 	status    board
+	decisions chan *decision
 	ended     chan struct{}
 }
 
@@ -116,7 +117,7 @@ func New(plan *definition.Plan, source Source, store Store, options Options) (*P
 		options.Workers = runtime.GOMAXPROCS(0)
 	}
 	p := &Pipeline{
-		options: options, plan: plan, source: source, store: store, ended: make(chan struct{}),
+		options: options, plan: plan, source: source, store: store, decisions: make(chan *decision), ended: make(chan struct{}),
 	}
 	state, err := store.Load(plan)
 	if err != nil {
@@ -225,21 +226,25 @@ type loop struct {
 	courses  map[event.PartitionID]*course
 	ends     map[event.PartitionID]End
 	maxima   map[event.PartitionID]event.Millis // M_p as of the last barrier
-	faults   map[event.PartitionID]string
-	adopted  []Cursor // of partitions that are new to the state; the next commit takes them
+	faults   map[event.PartitionID]*Fault
+	found    []Fault     // since the last commit: what appeared, got another name, or was cleared
+	pending  []*decision // of operators, to be carried out with a commit
+	decided  []*decision // carried out with the commit that is being made
+	adopted  []Cursor    // of partitions that are new to the state; the next commit takes them
 
-	watermark event.Millis // W as announced to the workers
-	interval  time.Duration
-	timer     *time.Timer
-	busy      bool                        // a commit is being made
-	first     bool                        // nothing has been committed yet: where definitions start has to be
-	due       time.Time                   // when the first correction that waits may be made; zero when none does
-	unknown   map[event.PartitionID]error // partitions that the cluster names but can't tell of yet: W waits for them
-	spent     [][]*window.Pane            // by grouping, of the last commit
-	answers   chan []arrival
-	looks     chan look
-	away      error           // the cluster did not answer the last look; nil: it did
-	registry  <-chan []answer // what the schema registry says; nil without one
+	watermark  event.Millis // W as announced to the workers
+	interval   time.Duration
+	timer      *time.Timer
+	busy       bool                        // a commit is being made
+	first      bool                        // nothing has been committed yet: where definitions start has to be
+	due        time.Time                   // when the first correction that waits may be made; zero when none does
+	unverified map[event.PartitionID]bool  // partitions whose cursors have to be verified yet; the looker's once it runs
+	unknown    map[event.PartitionID]error // partitions that the cluster names but can't tell of yet: W waits for them
+	spent      [][]*window.Pane            // by grouping, of the last commit
+	answers    chan []arrival
+	looks      chan look
+	away       error           // the cluster did not answer the last look; nil: it did
+	registry   <-chan []answer // what the schema registry says; nil without one
 }
 
 func (l *loop) run(taking, work context.Context) error {
@@ -257,6 +262,9 @@ func (l *loop) run(taking, work context.Context) error {
 			l.take(work, answer)
 		case seen := <-l.looks:
 			l.look(seen)
+		case d := <-l.pipeline.decisions:
+			l.pending = append(l.pending, d)
+			l.commit(work)
 		case answers := <-l.registry:
 			l.learn(work, answers)
 		case <-l.timer.C:
@@ -282,16 +290,17 @@ func (l *loop) take(ctx context.Context, answer []arrival) {
 	now := time.Now()
 	good := answer[:0]
 	for _, f := range answer {
-		if l.faults[f.Partition] != "" {
+		if l.faults[f.Partition] != nil || l.intake.partitions[f.Partition] == nil {
 			continue // what follows a fault may leave a gap
 		}
 		if !l.follow(&f) {
 			continue
 		}
 		if f.Err != nil {
-			l.fault(f.Partition, f.Err.Error())
+			l.fault(f.Partition, kindOf(f.Err), f.Err.Error())
 			continue
 		}
+		l.intake.partitions[f.Partition].fetched = f.Position
 		if len(f.Records) > 0 {
 			l.idleness.Read(f.Partition, now)
 		}
@@ -301,21 +310,6 @@ func (l *loop) take(ctx context.Context, answer []arrival) {
 	if l.intake.full() && !l.busy {
 		l.commit(ctx)
 	}
-}
-
-// fault stops the reading of a partition. Nothing is guessed: it holds W until somebody decides.
-func (l *loop) fault(id event.PartitionID, reason string) {
-	if l.faults[id] != "" {
-		return
-	}
-	l.faults[id] = reason
-	if l.errand != nil {
-		l.errand.fail(id, errors.New(reason))
-		return
-	}
-	l.pipeline.options.Logger.Error("partition faulted", "partition", id, "reason", reason)
-	l.source().Pause([]event.PartitionID{id})
-	l.report()
 }
 
 func (l *loop) source() Source { return l.pipeline.source }
@@ -355,14 +349,17 @@ func (l *loop) commit(ctx context.Context) {
 		return // what was folded of a record's portion must not be committed without the rest
 	}
 	l.watermark = l.nextWatermark(all.moved)
+	made := job{
+		harvest: all, watermark: l.watermark, adopted: l.adopted, schemas: l.pipeline.library.take(), logs: l.logStarts(), gaps: l.carryOut(&all), faults: l.found,
+	}
 	for i := range l.intake.workers {
 		b.proceed <- proceed{watermark: l.watermark, spent: l.share(i)}
 	}
 	l.spent = nil
 	l.intake.dispatched, l.intake.unharvested = 0, false
 	l.busy, l.first = true, false
-	l.pipeline.committer.jobs <- job{harvest: all, watermark: l.watermark, adopted: l.adopted, schemas: l.pipeline.library.take(), logs: l.logStarts()}
-	l.adopted = nil
+	l.pipeline.committer.jobs <- made
+	l.adopted, l.found = nil, nil
 	l.intake.handOn(ctx, l.watermark)
 }
 
@@ -380,7 +377,7 @@ func (l *loop) share(worker int) [][]*window.Pane {
 // anything reports whether a commit would have something to say.
 func (l *loop) anything() bool {
 	due := !l.due.IsZero() && !time.Now().Before(l.due)
-	return l.intake.unharvested || due || l.first || len(l.adopted) > 0 || l.nextWatermark(nil) != l.watermark
+	return l.intake.unharvested || due || l.first || len(l.adopted)+len(l.found) > 0 || l.decidable() || l.nextWatermark(nil) != l.watermark
 }
 
 // catchingUp is how many records of one commit say that more are waiting than come in.
@@ -389,6 +386,7 @@ const catchingUp = 10_000
 // committed adapts the interval: short while there is little to do, long while catching up.
 func (l *loop) committed(ctx context.Context, d commitDone) {
 	l.busy, l.due, l.spent = false, d.due, d.spent
+	l.answer()
 	o := &l.pipeline.options
 	if d.records > catchingUp {
 		l.interval = min(2*l.interval, o.MaxCommit)
@@ -410,11 +408,13 @@ func (l *loop) schedule(after time.Duration) { l.timer.Reset(after) }
 // finish commits what was taken. What waits in the intake is read again after the restart.
 func (l *loop) finish(ctx context.Context) error {
 	l.pipeline.status.stopping()
+	l.pending = nil // whoever waits learns that the pipeline has ended
 	if l.busy {
 		select {
 		case d := <-l.pipeline.committer.done:
 			l.busy = false
 			l.pipeline.status.committed(d)
+			l.answer()
 		case <-ctx.Done():
 			return nil
 		}
@@ -427,6 +427,7 @@ func (l *loop) finish(ctx context.Context) error {
 	select {
 	case d := <-l.pipeline.committer.done:
 		l.pipeline.status.committed(d)
+		l.answer()
 		l.report()
 		if l.errand != nil {
 			return nil

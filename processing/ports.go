@@ -12,9 +12,11 @@ import (
 // Source is where records come from: one topic of one cluster, read by direct assignment, read committed.
 type Source interface {
 	// Open learns the topic's identity and partitions. It retries until ctx ends while the cluster can't be reached or
-	// doesn't let us in, and tells why each time.
+	// doesn't let us in, and tells why each time. It may be called again: partitions that are assigned from then on are
+	// those of the topic that is there now.
 	Open(ctx context.Context, waiting func(reason error)) (Topic, error)
-	// Assign starts reading partitions at given offsets; it may be called again as partitions are added.
+	// Assign starts reading partitions at given offsets; it may be called again as partitions are added, and for those that
+	// are read, paused or not, to go on elsewhere.
 	Assign(positions map[event.PartitionID]event.Offset)
 	// Poll waits for the next fetch answer and returns all of it. It returns an empty answer when ctx ends.
 	Poll(ctx context.Context) []Fetched
@@ -23,6 +25,12 @@ type Source interface {
 	Resume(partitions []event.PartitionID)
 	// Ends asks the cluster for the ends of all partitions, new ones included.
 	Ends(ctx context.Context) ([]End, error)
+	// EpochEnds asks where the records of leader epochs end, of some partitions. Partitions of which the cluster doesn't
+	// tell are left out.
+	EpochEnds(ctx context.Context, epochs map[event.PartitionID]int32) (map[event.PartitionID]EpochEnd, error)
+	// AfterBatch says where the batch ends that holds the record at an offset, or the next one after it, without
+	// decompressing it.
+	AfterBatch(ctx context.Context, id event.PartitionID, at event.Offset) (event.Offset, error)
 	// Recycle hands the records of an answer back once nothing refers to them any more.
 	Recycle(f Fetched)
 	// ReportPositions tells the consumer group, so that ordinary lag tools work. It never decides anything.
@@ -53,8 +61,18 @@ type End struct {
 	Stable    event.Offset // the end of what read-committed readers see
 	High      event.Offset // the end of the log
 	SentAt    time.Time    // when the question was sent
+	TopicID   [16]byte     // of the topic that there is now
 	Err       error
 }
+
+// EpochEnd is where the records of a leader epoch end.
+type EpochEnd struct {
+	Epoch int32        // the one that was asked for, or the last before it that has records
+	End   event.Offset // of its records; NoEnd: the log knows nothing of the epoch
+}
+
+// NoEnd is the end of an epoch that the log doesn't know.
+const NoEnd event.Offset = -1
 
 // Registry knows the schemas that values in Confluent framing name by number.
 type Registry interface {

@@ -13,11 +13,14 @@ type loaded struct {
 	cursors map[event.PartitionID]*Cursor
 	floors  map[event.PartitionID][]Floor // by offset
 	gaps    map[event.PartitionID][]Gap   // by To
+	faults  map[event.PartitionID]*Fault
 }
 
 // newLoaded takes the journal, to which a target adds what its own fold has written there.
 func newLoaded(s *State, journal *journal) loaded {
-	l := loaded{make(map[event.PartitionID]*Cursor), make(map[event.PartitionID][]Floor), make(map[event.PartitionID][]Gap)}
+	l := loaded{
+		make(map[event.PartitionID]*Cursor), make(map[event.PartitionID][]Floor), make(map[event.PartitionID][]Gap), make(map[event.PartitionID]*Fault),
+	}
 	for i := range s.Cursors {
 		cur := s.Cursors[i]
 		l.cursors[cur.Partition] = &cur
@@ -27,6 +30,10 @@ func newLoaded(s *State, journal *journal) loaded {
 	}
 	for _, g := range journal.gaps {
 		l.gaps[g.Partition] = append(l.gaps[g.Partition], g)
+	}
+	for i := range s.Faults {
+		f := s.Faults[i]
+		l.faults[f.Partition] = &f
 	}
 	return l
 }
@@ -54,7 +61,7 @@ func (l *loaded) gapsOf(cur *Cursor, from event.Offset) (ahead []Gap) {
 // hasRead reports whether any record was read before.
 func (l *loaded) hasRead() bool {
 	for _, cur := range l.cursors {
-		if cur.Anchor.Offset >= 0 {
+		if cur.Anchor.Offset >= 0 || cur.Next > cur.Start {
 			return true
 		}
 	}

@@ -16,7 +16,11 @@ func (l *loop) report() {
 		p := l.intake.partitions[id]
 		s := PartitionStatus{
 			Topic: l.topic.Name, Partition: id, Position: event.Offset(p.seenPosition.Load()), End: l.ends[id].Stable,
-			Watermark: event.Millis(p.seenWatermark.Load()), Idle: l.faults[id] == "" && l.idleness.Idle(id), Fault: l.faults[id],
+			Watermark: event.Millis(p.seenWatermark.Load()), Idle: l.faults[id] == nil && l.idleness.Idle(id),
+			epoch: p.seenEpoch.Load(), fetched: p.fetched, resume: p.resume,
+		}
+		if f := l.faults[id]; f != nil {
+			s.Fault, s.FaultKind, s.Advice = f.Detail, f.Kind, f.Advice()
 		}
 		if l.errand != nil {
 			s.End = l.errand.cursors[id].Next
@@ -80,7 +84,7 @@ func (l *loop) judge(partitions []PartitionStatus) (Phase, string) {
 	for i := range partitions {
 		p := &partitions[i]
 		if p.Fault != "" {
-			return Faulted, fmt.Sprintf("Partition %d stands still: %s", p.Partition, p.Fault)
+			return Faulted, fmt.Sprintf("Partition %d stands still: %s. %s", p.Partition, p.Fault, capital(p.Advice))
 		}
 		if p.Waiting != "" {
 			waiting = cmp.Or(waiting, fmt.Sprintf("Partition %d is %s", p.Partition, p.Waiting))

@@ -43,8 +43,15 @@ type PartitionStatus struct {
 	Watermark event.Millis
 	Idle      bool
 	HoldsBack bool   // W waits for this one
-	Fault     string // "": none
+	Fault     string // what was found; "": none
+	FaultKind FaultKind
+	Advice    string // what an operator can do about the fault
 	Waiting   string // for what the next records need, such as the schema registry; "" when they don't wait
+
+	// What a decision has to know.
+	epoch   int32        // of the last record read
+	fetched event.Offset // the next that the source has to give
+	resume  event.Offset // of the cursor, while records before it are read again
 }
 
 // CommitStatus tells of the commits so far.

@@ -76,7 +76,7 @@ func newErrand(t *Target) *errand {
 }
 
 // setOut checks the whole errand before anything is read.
-func (l *loop) setOut(ctx context.Context, ends []End) error {
+func (l *loop) setOut(ctx context.Context, ends []End, epochs map[event.PartitionID]EpochEnd) error {
 	for slices.ContainsFunc(ends, func(e End) bool { return e.Err != nil && l.errand.cursors[e.Partition] != nil }) {
 		select {
 		case <-time.After(l.pipeline.options.LookEvery):
@@ -110,7 +110,7 @@ func (l *loop) setOut(ctx context.Context, ends []End) error {
 	if len(faults) > 0 {
 		return errors.Join(faults...)
 	}
-	l.assign(ends)
+	l.assign(ends, epochs)
 	return l.errand.failed
 }
 
@@ -152,6 +152,8 @@ func (l *loop) checkGaps(target *Cursor) error {
 			return fmt.Errorf("%w: the topic was re-created since, and what was read before is gone", ErrLogTooShort)
 		case g.To < g.From:
 			return fmt.Errorf("%w: records from %d to %d were read and then lost from the log", ErrLogTooShort, g.To, g.From)
+		case g.HeldFrom < g.From:
+			return fmt.Errorf("%w: sessions did without records from %d to %d, which were lost before they took them", ErrLogTooShort, g.HeldFrom, g.From)
 		}
 	}
 	return nil

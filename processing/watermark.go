@@ -24,7 +24,7 @@ func (l *loop) nextWatermark(moves []moved) event.Millis {
 		return l.errandWatermark()
 	}
 	// A faulted partition holds W, however idle it was before.
-	lowest, ok := l.lowest(func(id event.PartitionID) bool { return l.faults[id] != "" || !l.idleness.Idle(id) })
+	lowest, ok := l.lowest(func(id event.PartitionID) bool { return l.faults[id] != nil || !l.idleness.Idle(id) })
 	if !ok { // all are idle
 		lowest, _ = l.lowest(l.idleness.Spoke)
 		if l.intake.braked == "" {

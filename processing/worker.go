@@ -73,6 +73,8 @@ type partition struct {
 	from      event.Offset // records below are not even that: they are read to prove that the log is the same
 	proof     Anchor       // what the state knows of the last record below resume
 	position  event.Offset
+	topicID   [16]byte     // of the log that is read
+	fetched   event.Offset // what the source has to give next; the loop's
 	anchor    Anchor
 	epoch     int32
 	moved     bool
@@ -84,6 +86,7 @@ type partition struct {
 	disproved     atomic.Bool // the log is not the one that the state was made from: nothing of it is folded
 	seenPosition  atomic.Int64
 	seenWatermark atomic.Int64
+	seenEpoch     atomic.Int32
 }
 
 // harvest is what one worker has folded since the last barrier.
@@ -182,7 +185,11 @@ func (w *worker) fold(p *partition, f Fetched) {
 	if n := len(f.Records); n > 0 {
 		p.anchor = anchorOf(&f.Records[n-1])
 	}
-	p.position, p.epoch, p.moved = f.Position, f.LeaderEpoch, true
+	p.position, p.moved = f.Position, true
+	if f.LeaderEpoch >= 0 {
+		p.epoch = f.LeaderEpoch
+		p.seenEpoch.Store(p.epoch)
+	}
 	p.seenWatermark.Store(int64(p.progress.Watermark()))
 	p.seenPosition.Store(int64(p.position))
 }

@@ -29,9 +29,14 @@ type partition struct {
 	start   event.Offset
 	open    event.Offset // from here on a transaction is open; noOffset: none is
 	stalled bool
-	fault   error // of the next fetch
-	unknown error // what Ends says
+	fault   error          // of the next fetch
+	unknown error          // what Ends says
+	epochs  []event.Offset // where each leader epoch begins
+	choked  []batch        // that can't be read
 }
+
+// batch is the offsets from from up to to.
+type batch struct{ from, to event.Offset }
 
 const noOffset event.Offset = -1
 
@@ -45,7 +50,7 @@ func NewLog(partitions, round int) *Log {
 }
 
 func newPartition() *partition {
-	return &partition{control: make(map[event.Offset]bool), open: noOffset}
+	return &partition{control: make(map[event.Offset]bool), open: noOffset, epochs: []event.Offset{0}}
 }
 
 // change does something to the log and wakes its readers.
@@ -96,6 +101,28 @@ func (l *Log) Add() { l.change(func() { l.partitions = append(l.partitions, newP
 
 // Drop removes the last partition.
 func (l *Log) Drop() { l.change(func() { l.partitions = l.partitions[:len(l.partitions)-1] }) }
+
+// Lead gives a partition to another leader, whose records begin at an offset: it doesn't have those from there on.
+func (l *Log) Lead(id event.PartitionID, from event.Offset) {
+	l.change(func() {
+		p := l.partitions[id]
+		p.entries, p.epochs = p.entries[:from-p.start], append(p.epochs, from)
+	})
+}
+
+// Choke makes the records from an offset up to another a batch that can't be read.
+func (l *Log) Choke(id event.PartitionID, from, to event.Offset) {
+	l.change(func() { l.partitions[id].choked = append(l.partitions[id].choked, batch{from, to}) })
+}
+
+// Empty loses all records of all partitions; the next ones have their first offsets again.
+func (l *Log) Empty() {
+	l.change(func() {
+		for i := range l.partitions {
+			l.partitions[i] = newPartition()
+		}
+	})
+}
 
 // Recreate makes it another topic of the same name, with the same records.
 func (l *Log) Recreate() { l.change(func() { l.id[0]++ }) }
@@ -155,6 +182,9 @@ func (p *partition) stable() event.Offset {
 // Reader reads a log for one run of a pipeline.
 type Reader struct {
 	log       *Log
+	id        [16]byte // of the topic as Open saw it
+	errors    map[event.PartitionID]int
+	stopped   map[event.PartitionID]bool         // by an error, until Assign
 	positions map[event.PartitionID]event.Offset // guarded by log.mu, like the rest
 	paused    map[event.PartitionID]bool
 	reported  map[event.PartitionID]event.Offset
@@ -167,6 +197,7 @@ var _ processing.Source = (*Reader)(nil)
 func (l *Log) Reader() *Reader {
 	return &Reader{
 		log: l, positions: make(map[event.PartitionID]event.Offset), paused: make(map[event.PartitionID]bool),
+		errors: make(map[event.PartitionID]int), stopped: make(map[event.PartitionID]bool),
 		reported: make(map[event.PartitionID]event.Offset), fetched: make(map[event.PartitionID]int),
 	}
 }
@@ -176,6 +207,13 @@ func (r *Reader) Fetched(id event.PartitionID) int {
 	r.log.mu.Lock()
 	defer r.log.mu.Unlock()
 	return r.fetched[id]
+}
+
+// Failed is how many fetches of a partition were answered with an error.
+func (r *Reader) Failed(id event.PartitionID) int {
+	r.log.mu.Lock()
+	defer r.log.mu.Unlock()
+	return r.errors[id]
 }
 
 // Paused reports whether the fetching of a partition is stopped.
@@ -209,6 +247,7 @@ func (r *Reader) Open(ctx context.Context, waiting func(reason error)) (processi
 			return processing.Topic{}, ctx.Err()
 		}
 	}
+	r.id = r.log.id
 	t := processing.Topic{ClusterID: r.log.cluster, ID: r.log.id, Name: "events"}
 	for i := range r.log.partitions {
 		t.Partitions = append(t.Partitions, event.PartitionID(i))
@@ -221,6 +260,8 @@ func (r *Reader) Assign(positions map[event.PartitionID]event.Offset) {
 	r.log.change(func() {
 		for p, o := range positions {
 			r.positions[p] = o
+			delete(r.paused, p)
+			delete(r.stopped, p)
 		}
 	})
 }
@@ -244,7 +285,7 @@ func (r *Reader) fetch() (answer []processing.Fetched, changed chan struct{}) {
 	r.log.mu.Lock()
 	defer r.log.mu.Unlock()
 	for id := range r.positions {
-		if int(id) < len(r.log.partitions) && !r.paused[id] {
+		if int(id) < len(r.log.partitions) && !r.paused[id] && !r.stopped[id] {
 			if f, ok := r.fetchOf(id, r.log.partitions[id]); ok {
 				answer = append(answer, f)
 			}
@@ -255,20 +296,20 @@ func (r *Reader) fetch() (answer []processing.Fetched, changed chan struct{}) {
 }
 
 func (r *Reader) fetchOf(id event.PartitionID, p *partition) (processing.Fetched, bool) {
-	if p.fault != nil {
-		f := processing.Fetched{Partition: id, Err: p.fault}
-		p.fault = nil
-		return f, true
-	}
 	from := r.positions[id]
 	if r.log.away != nil {
 		return processing.Fetched{}, false
 	}
 	to := min(from+event.Offset(r.log.round), p.stable())
+	if err := r.refusal(p, from, &to); err != nil {
+		r.errors[id]++
+		r.stopped[id] = true
+		return processing.Fetched{Partition: id, Err: err}, true
+	}
 	if p.stalled || to <= from {
 		return processing.Fetched{}, false
 	}
-	f := processing.Fetched{Partition: id, Position: to}
+	f := processing.Fetched{Partition: id, Position: to, LeaderEpoch: p.epochAt(to - 1)}
 	for _, rec := range p.entries[from-p.start : to-p.start] {
 		if !p.control[rec.Offset] {
 			f.Records = append(f.Records, rec)
@@ -277,6 +318,71 @@ func (r *Reader) fetchOf(id event.PartitionID, p *partition) (processing.Fetched
 	r.positions[id] = to
 	r.fetched[id] += len(f.Records)
 	return f, true
+}
+
+// refusal is why a fetch from an offset is answered with an error. It cuts the answer before what can't be read.
+func (r *Reader) refusal(p *partition, from event.Offset, to *event.Offset) error {
+	if err := p.fault; err != nil {
+		p.fault = nil
+		return err
+	}
+	switch {
+	case r.log.id != r.id:
+		return processing.ErrTopicRecreated
+	case from < p.start, from > p.high():
+		return processing.ErrOffsetOutOfRange
+	}
+	for _, b := range p.choked {
+		if b.from <= from && from < b.to {
+			return processing.ErrBatchTooLarge
+		}
+		if from < b.from {
+			*to = min(*to, b.from)
+		}
+	}
+	return nil
+}
+
+func (p *partition) epochAt(o event.Offset) int32 {
+	for e, from := range p.epochs {
+		if from > o {
+			return int32(e) - 1
+		}
+	}
+	return int32(len(p.epochs)) - 1
+}
+
+// EpochEnds implements processing.Source.
+func (r *Reader) EpochEnds(_ context.Context, epochs map[event.PartitionID]int32) (map[event.PartitionID]processing.EpochEnd, error) {
+	r.log.mu.Lock()
+	defer r.log.mu.Unlock()
+	if r.log.away != nil {
+		return nil, r.log.away
+	}
+	ends := make(map[event.PartitionID]processing.EpochEnd)
+	for id, epoch := range epochs {
+		switch p := r.log.partitions[id]; {
+		case int(epoch) >= len(p.epochs):
+			ends[id] = processing.EpochEnd{Epoch: -1, End: processing.NoEnd}
+		case int(epoch) == len(p.epochs)-1:
+			ends[id] = processing.EpochEnd{Epoch: epoch, End: p.high()}
+		default:
+			ends[id] = processing.EpochEnd{Epoch: epoch, End: p.epochs[epoch+1]}
+		}
+	}
+	return ends, nil
+}
+
+// AfterBatch implements processing.Source. What is not choked is a batch of its own.
+func (r *Reader) AfterBatch(_ context.Context, id event.PartitionID, at event.Offset) (event.Offset, error) {
+	r.log.mu.Lock()
+	defer r.log.mu.Unlock()
+	for _, b := range r.log.partitions[id].choked {
+		if b.from <= at && at < b.to {
+			return b.to, nil
+		}
+	}
+	return at + 1, nil
 }
 
 // Pause implements processing.Source.
@@ -306,7 +412,7 @@ func (r *Reader) Ends(context.Context) ([]processing.End, error) {
 	}
 	var ends []processing.End
 	for i, p := range r.log.partitions {
-		e := processing.End{Partition: event.PartitionID(i), SentAt: time.Now(), Err: p.unknown}
+		e := processing.End{Partition: event.PartitionID(i), SentAt: time.Now(), TopicID: r.log.id, Err: p.unknown}
 		if p.unknown == nil {
 			e.Start, e.Stable, e.High = p.start, p.stable(), p.high()
 		}

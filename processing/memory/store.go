@@ -35,6 +35,7 @@ type Store struct {
 	definitions map[definition.Hash]processing.Start
 	schemas     map[schemas.Ref]processing.Schema
 	digests     map[definition.Hash]processing.DefinitionDigest
+	faults      map[event.PartitionID]processing.Fault
 	commits     int
 	fail        error
 	follows     bool // a fold with a target: floors come ahead of W
@@ -61,7 +62,7 @@ func NewStore() *Store {
 		panes: make(map[processing.PaneKey][]byte), history: make(map[processing.PaneKey][]byte),
 		sessions: make(map[shard][]byte), results: make(map[resultKey]processing.ResultBlock),
 		definitions: make(map[definition.Hash]processing.Start), schemas: make(map[schemas.Ref]processing.Schema),
-		alerts: newAlerts(), digests: make(map[definition.Hash]processing.DefinitionDigest),
+		alerts: newAlerts(), digests: make(map[definition.Hash]processing.DefinitionDigest), faults: make(map[event.PartitionID]processing.Fault),
 	}
 }
 
@@ -87,6 +88,7 @@ func (s *Store) Clone() *Store {
 	maps.Copy(c.definitions, s.definitions)
 	maps.Copy(c.schemas, s.schemas)
 	maps.Copy(c.digests, s.digests)
+	maps.Copy(c.faults, s.faults)
 	maps.Copy(c.alerts.byID, s.alerts.byID)
 	maps.Copy(c.alerts.watches, s.alerts.watches)
 	c.gaps, c.entries = slices.Clone(s.gaps), slices.Clone(s.entries)
@@ -180,6 +182,7 @@ func (s *Store) Load(plan *definition.Plan) (*processing.State, error) {
 		}),
 		Definitions: slices.Collect(maps.Values(s.definitions)), Schemas: slices.Collect(maps.Values(s.schemas)),
 		Gaps: slices.Clone(s.gaps), Alerts: s.alerts.firing(), Watches: s.alerts.watching(), Digests: s.sortedDigests(),
+		Faults: slices.SortedFunc(maps.Values(s.faults), func(a, b processing.Fault) int { return cmp.Compare(a.Partition, b.Partition) }),
 	}
 	for key, block := range s.panes {
 		state.Panes = append(state.Panes, processing.PaneBlock{PaneKey: key, Block: slices.Clone(block)})
@@ -210,6 +213,7 @@ func (s *Store) Commit(c *processing.Changes) error {
 	s.commits++
 	s.alerts.apply(c)
 	s.watermark, s.newest, s.counters = c.Watermark, c.Newest, c.Counters
+	s.applyDecisions(c)
 	for _, cur := range c.Cursors {
 		s.cursors[cur.Partition] = cur
 	}
@@ -241,6 +245,38 @@ func (s *Store) Commit(c *processing.Changes) error {
 		return err
 	}
 	return s.applySessions(c.Sessions)
+}
+
+// applyDecisions takes gaps and faults. What the journal says of a log that is not read on is dropped.
+func (s *Store) applyDecisions(c *processing.Changes) {
+	for _, g := range c.Gaps {
+		maps.DeleteFunc(s.floors, func(at event.Coordinate, f processing.Floor) bool {
+			return at.Partition == g.Partition && (f.TopicID != g.TopicID || g.To == processing.Gone || at.Offset >= g.To)
+		})
+		if g.To == processing.Gone {
+			delete(s.cursors, g.Partition)
+		}
+	}
+	for _, f := range c.Faults {
+		s.faults[f.Partition] = f
+		if f.Cleared {
+			delete(s.faults, f.Partition)
+		}
+	}
+}
+
+// Faults are those that stand, by partition.
+func (s *Store) Faults() map[event.PartitionID]processing.Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.faults)
+}
+
+// Gaps are those that were accepted, in their order.
+func (s *Store) Gaps() []processing.Gap {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.gaps)
 }
 
 // keep copies an entry: what it points to belongs to the pipeline.
@@ -280,12 +316,16 @@ func (s *Store) check(c *processing.Changes) error {
 	}
 	for _, cur := range c.Cursors {
 		old, ok := s.cursors[cur.Partition]
+		if slices.ContainsFunc(c.Gaps, func(g processing.Gap) bool { return g.Partition == cur.Partition && g.To == cur.Next }) {
+			continue // somebody decided that it may
+		}
 		if cur.HeldFrom > cur.Next || ok && (cur.Next < old.Next || cur.Max < old.Max || cur.HeldFrom < old.HeldFrom || cur.Start != old.Start) {
 			return fmt.Errorf("a cursor moves from %+v to %+v", old, cur)
 		}
 	}
 	for _, f := range c.Floors {
-		if _, ok := s.floors[event.Coordinate{Partition: f.Partition, Offset: f.Offset}]; ok || f.Floor > s.watermark && !s.follows {
+		old, ok := s.floors[event.Coordinate{Partition: f.Partition, Offset: f.Offset}]
+		if ok && old.TopicID == f.TopicID || f.Floor > s.watermark && !s.follows {
 			return fmt.Errorf("floor %+v, but W was %d", f, s.watermark)
 		}
 	}

@@ -104,6 +104,10 @@ func TestScripts(t *testing.T) {
 					h := released(t, r)
 					fmt.Fprintf(&out, "t=%d partition=%d offset=%d key=%s\n", h.order.Time, h.order.Partition, h.order.Offset, h.key)
 				})
+			case "drop":
+				var p int
+				d.ScanArgs(t, "partition", &p)
+				s.Drop(event.PartitionID(p))
 			case "held":
 				fmt.Fprintf(&out, "%d rows\n", s.Len())
 				for p := range event.PartitionID(4) {

@@ -131,6 +131,16 @@ func (s *Sequencer) HeldFrom(p event.PartitionID) (from event.Offset, maxBefore 
 	return from, maxBefore, ok
 }
 
+// Drop forgets all rows of a partition that have not been handed on, and that it has ever had any.
+func (s *Sequencer) Drop(p event.PartitionID) {
+	for _, l := range s.lanes {
+		l.drop(p)
+	}
+	for _, m := range s.marks {
+		delete(m.firsts, p)
+	}
+}
+
 // mark remembers the first rows of a batch's slice. What is there already is older.
 func (s *Sequencer) mark(from *batchSlice) {
 	i, found := slices.BinarySearchFunc(s.marks, from.number, byNumberOfMark)

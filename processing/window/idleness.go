@@ -47,6 +47,12 @@ func (i *Idleness) Add(p event.PartitionID) {
 	}
 }
 
+// Restart drops the evidence of a partition that is read from somewhere else now.
+func (i *Idleness) Restart(p event.PartitionID) { *i.partitions[p] = calm{idle: i.asleep} }
+
+// Remove forgets a partition.
+func (i *Idleness) Remove(p event.PartitionID) { delete(i.partitions, p) }
+
 // Looked takes what a look at the cluster found: whether everything up to the end of the log has been read.
 func (i *Idleness) Looked(p event.PartitionID, sent time.Time, atEnd bool) {
 	c := i.partitions[p]
