@@ -59,6 +59,8 @@ func (s *Store) stage(c *processing.Changes) (tail, error) {
 	}
 	next := tail{watermark: c.Watermark, newest: c.Newest, head: s.tail.head, feedBytes: s.tail.feedBytes, counters: c.Counters}
 	for _, stage := range []func() error{
+		func() error { return s.stageGaps(c.Gaps, c.Cut.Gaps) },
+		func() error { return s.stageFaults(c.Faults) },
 		func() error { return s.stagePositions(c) },
 		func() error { return s.stageSchemas(c.Schemas) },
 		func() error { return s.stagePanes(c.Panes) },

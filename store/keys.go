@@ -32,6 +32,8 @@ const (
 	spaceWatch      space = 16 // rule, group -> what the rule remembers
 	spaceDigest     space = 17 // hash -> DefinitionDigest
 	spaceMark       space = 18 // last sequence of a commit -> Mark
+	spaceGap        space = 19 // topic, partition, where reading went on, when it was accepted -> Gap
+	spaceFault      space = 20 // topic, partition -> Fault that stands
 )
 
 // spaceNames are the names of the keyspaces, in the order of their prefixes.
@@ -57,6 +59,8 @@ var spaceNames = []struct {
 	{spaceWatch, "watch"},
 	{spaceDigest, "digest"},
 	{spaceMark, "mark"},
+	{spaceGap, "gap"},
+	{spaceFault, "fault"},
 }
 
 var (

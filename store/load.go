@@ -8,8 +8,9 @@ import (
 	"github.com/tidemark/tidemark/processing/definition"
 )
 
-// Load reads the state as of the last commit: all cursors, floors, starts, schemas, digests, firing alerts and watches, and of
-// panes, sessions and results those that the plan has. Results are those of windows that can still change: End - 1 + Lateness > W.
+// Load reads the state as of the last commit: all cursors, floors, gaps, faults, starts, schemas, digests, firing alerts and
+// watches, and of panes, sessions and results those that the plan has. Results are those of windows that can still change:
+// End - 1 + Lateness > W.
 func (s *Store) Load(plan *definition.Plan) (*processing.State, error) {
 	v, err := s.View()
 	if err != nil {
@@ -38,6 +39,12 @@ func (v *View) load(plan *definition.Plan) (*processing.State, error) {
 		return nil, err
 	}
 	if state.Floors, err = v.Floors(); err != nil {
+		return nil, err
+	}
+	if state.Gaps, err = v.Gaps(); err != nil {
+		return nil, err
+	}
+	if state.Faults, err = v.Faults(); err != nil {
 		return nil, err
 	}
 	if state.Definitions, err = v.Starts(); err != nil {

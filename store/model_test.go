@@ -38,6 +38,8 @@ type model struct {
 	alerts   map[string]alert.Alert
 	watches  map[string]processing.Watch
 	digests  map[definition.Hash]processing.DefinitionDigest
+	gaps     map[string]processing.Gap
+	faults   map[event.PartitionID]processing.Fault
 	feed     []processing.Entry
 }
 
@@ -48,11 +50,13 @@ func newModel() *model {
 		panes: map[processing.PaneKey]string{}, history: map[processing.PaneKey]string{}, sessions: map[int]string{},
 		results: map[event.Millis]processing.ResultBlock{}, starts: map[definition.Hash]processing.Start{}, schemas: map[uint64]processing.Schema{},
 		alerts: map[string]alert.Alert{}, watches: map[string]processing.Watch{}, digests: map[definition.Hash]processing.DefinitionDigest{},
+		gaps: map[string]processing.Gap{}, faults: map[event.PartitionID]processing.Fault{},
 	}
 }
 
 func (m *model) apply(c *processing.Changes) {
 	m.last = *c
+	m.decide(c)
 	for _, cur := range c.Cursors {
 		m.cursors[cur.Partition] = cur
 	}
@@ -111,6 +115,28 @@ func (m *model) apply(c *processing.Changes) {
 	m.head += uint64(len(c.Feed))
 }
 
+// decide applies gaps and faults.
+func (m *model) decide(c *processing.Changes) {
+	for _, g := range c.Gaps {
+		m.gaps[fmt.Sprintf("%05d/%06d/%d", g.Partition, g.To+1, g.AtMs)] = g
+		maps.DeleteFunc(m.floors, func(_ string, f processing.Floor) bool {
+			return f.Partition == g.Partition && (f.TopicID != g.TopicID || f.Offset >= g.To)
+		})
+		if g.To == processing.Gone {
+			delete(m.cursors, g.Partition)
+		}
+	}
+	for _, g := range c.Cut.Gaps {
+		delete(m.gaps, fmt.Sprintf("%05d/%06d/%d", g.Partition, g.To+1, g.AtMs))
+	}
+	for _, f := range c.Faults {
+		m.faults[f.Partition] = f
+		if f.Cleared {
+			delete(m.faults, f.Partition)
+		}
+	}
+}
+
 func sorted[K cmp.Ordered, V any](m map[K]V) (values []V) {
 	for _, k := range slices.Sorted(maps.Keys(m)) {
 		values = append(values, m[k])
@@ -123,7 +149,7 @@ func (m *model) state() *processing.State {
 	s := &processing.State{
 		Watermark: m.last.Watermark, Head: m.head, Counters: m.last.Counters,
 		Cursors: sorted(m.cursors), Floors: sorted(m.floors), Results: sorted(m.results), Schemas: sorted(m.schemas),
-		Watches: sorted(m.watches),
+		Watches: sorted(m.watches), Gaps: sorted(m.gaps), Faults: sorted(m.faults),
 	}
 	for _, a := range sorted(m.alerts) {
 		if a.State == alert.Firing {
@@ -166,6 +192,7 @@ func (m *model) randomChanges(rng *rand.Rand) *processing.Changes {
 			Starts: []processing.SchemaStart{{Partition: event.PartitionID(rng.IntN(4)), From: event.Offset(n)}},
 		}}
 	}
+	m.randomDecisions(rng, c)
 	for range rng.IntN(4) {
 		k := processing.PaneKey{Grouping: testPlan.Groupings[rng.IntN(2)].Hash, Start: event.Millis(n/8*8000 + rng.Int64N(3)*1000), Late: rng.IntN(4) == 0}
 		c.Panes = append(c.Panes, processing.PaneChange{PaneKey: k, Op: processing.PaneMerge, Block: randomBlock(rng)})
@@ -186,6 +213,29 @@ func (m *model) randomChanges(rng *rand.Rand) *processing.Changes {
 	m.randomResults(rng, c)
 	m.randomAlerts(rng, c)
 	return c
+}
+
+// randomDecisions lets partitions stand still, and operators decide on them.
+func (m *model) randomDecisions(rng *rand.Rand, c *processing.Changes) {
+	if rng.IntN(8) == 0 {
+		c.Faults = []processing.Fault{{
+			Topic: "events", Partition: event.PartitionID(rng.IntN(4)), Kind: processing.TailLost, Detail: string(randomBlock(rng)),
+			Next: event.Offset(rng.IntN(1000)), AtMs: c.AtMs, Cleared: rng.IntN(3) == 0,
+		}}
+	}
+	for _, g := range m.gaps {
+		if rng.IntN(20) == 0 {
+			c.Cut.Gaps = append(c.Cut.Gaps, g)
+		}
+	}
+	if rng.IntN(12) == 0 {
+		g := processing.Gap{Topic: "events", Partition: event.PartitionID(rng.IntN(4)), To: event.Offset(rng.Int64N(c.Counters.Consumed+1) - 1), Reason: "r", AtMs: c.AtMs}
+		if rng.IntN(4) == 0 {
+			g.TopicID = [16]byte{1}
+		}
+		c.Gaps = []processing.Gap{g}
+		c.Cursors = slices.DeleteFunc(c.Cursors, func(cur processing.Cursor) bool { return cur.Partition == g.Partition && g.To == processing.Gone })
+	}
 }
 
 // randomAlerts lets rules remember something, and alerts begin to fire or be resolved. Their ids sort as they began.
