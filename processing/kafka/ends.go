@@ -34,7 +34,7 @@ func (s *Source) Ends(ctx context.Context) ([]processing.End, error) {
 	ends := make([]processing.End, 0, len(detail.Partitions))
 	at := make(map[int32]*processing.End, len(detail.Partitions))
 	for _, p := range detail.Partitions.Sorted() {
-		ends = append(ends, processing.End{Partition: event.PartitionID(p.Partition), SentAt: sent})
+		ends = append(ends, processing.End{Partition: event.PartitionID(p.Partition), SentAt: sent, TopicID: [16]byte(detail.ID)})
 		at[p.Partition] = &ends[len(ends)-1]
 	}
 	const readUncommitted, readCommitted = 0, 1

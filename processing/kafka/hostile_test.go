@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/tidemark/tidemark/processing"
 	"github.com/tidemark/tidemark/processing/event"
 )
 
@@ -72,7 +73,7 @@ func TestSourceRefusesBatchesThatExplode(t *testing.T) {
 		l.readUntil(limit(t), s, map[event.PartitionID]event.Offset{1: 1})
 		s.Assign(map[event.PartitionID]event.Offset{0: 0})
 		l.readUntil(limit(t), s, map[event.PartitionID]event.Offset{0: 1})
-		if len(l.errs) != 1 || !errors.Is(l.errs[0], ErrBatchTooLarge) || !strings.Contains(l.errs[0].Error(), "read events/0: ") || len(l.records[1]) != 1 {
+		if len(l.errs) != 1 || !errors.Is(l.errs[0], processing.ErrBatchTooLarge) || !strings.Contains(l.errs[0].Error(), "read events/0: ") || len(l.records[1]) != 1 {
 			t.Errorf("%v: read %v, faults %v", codec, l.records, l.errs)
 		}
 	}

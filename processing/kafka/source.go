@@ -17,14 +17,6 @@ import (
 	"github.com/tidemark/tidemark/processing/event"
 )
 
-// What a Fetched.Err wraps when the log is not what it was; other errors are the broker's own.
-var (
-	ErrOffsetOutOfRange = errors.New("offset out of range") // retention has passed it, or the log was cut
-	ErrTopicRecreated   = errors.New("topic was deleted or made anew")
-	ErrLogTruncated     = errors.New("log was truncated")
-	ErrBatchTooLarge    = errors.New("batch is too large once decompressed")
-)
-
 const (
 	// Large answers spread the cost of one over many records, and larger ones than these fall out of the processor's
 	// caches: 16 MiB and 4 MiB a partition cost a tenth more. An answer is compressed as it is stored; one waits in the
@@ -76,6 +68,8 @@ type Source struct {
 
 	mu       sync.Mutex
 	assigned map[event.PartitionID]bool // true: faulted, rule 2; owned by mu
+	topicID  [16]byte                   // as Open saw it last; owned by mu
+	reading  [16]byte                   // of the topic whose partitions the client reads; owned by mu
 }
 
 var _ processing.Source = (*Source)(nil)
@@ -120,6 +114,9 @@ func (s *Source) Open(ctx context.Context, waiting func(reason error)) (processi
 		}
 		detail := found.Topics[topic]
 		if detail.Err == nil {
+			s.mu.Lock()
+			s.topicID = detail.ID
+			s.mu.Unlock()
 			t := processing.Topic{ClusterID: found.Cluster, ID: detail.ID, Name: topic}
 			for _, p := range detail.Partitions.Sorted() {
 				t.Partitions = append(t.Partitions, event.PartitionID(p.Partition))
@@ -135,10 +132,18 @@ func (s *Source) Open(ctx context.Context, waiting func(reason error)) (processi
 	}
 }
 
-// Assign starts reading partitions. One that is already read starts again at its new position.
+// Assign starts reading partitions. One that is already read starts again at its new position. The client holds on to the
+// topic that it knows until it is told to forget it: if Open has seen another one since, no partition of the old one is
+// read any more.
 func (s *Source) Assign(positions map[event.PartitionID]event.Offset) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.reading != s.topicID {
+		if s.reading != [16]byte{} {
+			s.client.PurgeTopicsFromConsuming(s.opts.Topic)
+		}
+		s.reading = s.topicID
+	}
 	var again []event.PartitionID
 	offsets := make(map[int32]kgo.Offset, len(positions))
 	for p, at := range positions {
@@ -250,13 +255,13 @@ func (s *Source) fault(p event.PartitionID, err error) error {
 	case err == nil, isAccess(err):
 		return nil // rule 3
 	case errors.Is(err, kerr.OffsetOutOfRange):
-		err = ErrOffsetOutOfRange
+		err = processing.ErrOffsetOutOfRange
 	case errors.Is(err, kerr.UnknownTopicID):
-		err = ErrTopicRecreated
+		err = processing.ErrTopicRecreated
 	case errors.Is(err, kgo.ErrMaxDecompress):
-		err = fmt.Errorf("%w: %w", ErrBatchTooLarge, err)
+		err = fmt.Errorf("%w: %w", processing.ErrBatchTooLarge, err)
 	case errors.As(err, &lost):
-		err = fmt.Errorf("%w: read up to %d, now it ends at %d", ErrLogTruncated, lost.ConsumedTo, lost.ResetTo)
+		err = fmt.Errorf("%w: read up to %d, now it ends at %d", processing.ErrLogTruncated, lost.ConsumedTo, lost.ResetTo)
 	}
 	s.assigned[p] = true
 	s.client.PauseFetchPartitions(s.of([]event.PartitionID{p}))

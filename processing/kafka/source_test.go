@@ -168,7 +168,7 @@ func TestSourceOutOfRange(t *testing.T) {
 	s.Assign(map[event.PartitionID]event.Offset{0: 7, 1: 0})
 	var l readLog
 	l.readUntil(ctx, s, map[event.PartitionID]event.Offset{0: 8})
-	if len(l.errs) != 1 || !errors.Is(l.errs[0], ErrOffsetOutOfRange) || !strings.Contains(l.errs[0].Error(), "events/0") {
+	if len(l.errs) != 1 || !errors.Is(l.errs[0], processing.ErrOffsetOutOfRange) || !strings.Contains(l.errs[0].Error(), "events/0") {
 		t.Fatalf("errors are %v, want one ErrOffsetOutOfRange of events/0", l.errs)
 	}
 
@@ -206,7 +206,7 @@ func TestSourceRetentionHasPassed(t *testing.T) {
 	s.Assign(map[event.PartitionID]event.Offset{0: 3})
 	var l readLog
 	l.readUntil(ctx, s, map[event.PartitionID]event.Offset{0: 6})
-	if len(l.errs) != 1 || !errors.Is(l.errs[0], ErrOffsetOutOfRange) || len(l.records[0]) > 0 {
+	if len(l.errs) != 1 || !errors.Is(l.errs[0], processing.ErrOffsetOutOfRange) || len(l.records[0]) > 0 {
 		t.Errorf("read %v, errors %v; want ErrOffsetOutOfRange and no gap", l.records[0], l.errs)
 	}
 	ends, err := s.Ends(ctx)
@@ -382,7 +382,7 @@ func TestSourceTopicRecreated(t *testing.T) {
 		faulted := map[event.PartitionID]int{}
 		for len(faulted) < 2 && ctx.Err() == nil {
 			for _, f := range s.Poll(ctx) {
-				if !errors.Is(f.Err, ErrTopicRecreated) {
+				if !errors.Is(f.Err, processing.ErrTopicRecreated) {
 					t.Errorf("fetched %+v", f)
 				}
 				faulted[f.Partition]++
