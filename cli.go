@@ -39,6 +39,7 @@ type commands struct {
 	Check    checkCommand    `cmd:"" help:"Check definitions and print the plan that they compile to."`
 	Inspect  inspectCommand  `cmd:"" help:"Show what a data directory holds. The server must not be running on it."`
 	Digest   digestCommand   `cmd:"" help:"Print what the definitions have made, as one number each. The server must not be running on it."`
+	Replay   replayCommand   `cmd:"" help:"Fold the log again up to where a state stands, and compare. The server must not be running on it."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 
 	Config string `placeholder:"FILE" help:"YAML file with flags, by their names: 'listen: 127.0.0.1:9000'. Flags and environment variables go before it."`
@@ -96,6 +97,12 @@ type usageError struct{ err error }
 func (e usageError) Error() string { return e.err.Error() }
 func (e usageError) Unwrap() error { return e.err }
 
+// decisionError is what a person has to decide on; it says what there is to choose from.
+type decisionError struct{ err error }
+
+func (e decisionError) Error() string { return e.err.Error() }
+func (e decisionError) Unwrap() error { return e.err }
+
 // report says what went wrong, each fault on its own line, and returns the exit code for it.
 func report(std *streams, err error) int {
 	if err == nil {
@@ -106,6 +113,7 @@ func report(std *streams, err error) int {
 		config configFaults
 		usage  usageError
 		commit *processing.CommitError
+		decide decisionError
 	)
 	switch {
 	case errors.As(err, &faults):
@@ -122,6 +130,9 @@ func report(std *streams, err error) int {
 	case errors.As(err, &commit):
 		fmt.Fprintf(std.err, "tidemark: the store could not be written: %v; start again to recover\n", commit.Err)
 		return exitStore
+	case errors.As(err, &decide):
+		fmt.Fprintf(std.err, "tidemark: %v\n", err)
+		return exitDecision
 	default:
 		fmt.Fprintf(std.err, "tidemark: %v\n", err)
 		return exitFailed

@@ -1,0 +1,345 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tidemark/tidemark/processing"
+	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/event"
+	"github.com/tidemark/tidemark/processing/kafka"
+	"github.com/tidemark/tidemark/schemas"
+	"github.com/tidemark/tidemark/store"
+)
+
+type replayCommand struct {
+	FromStore    string   `required:"" placeholder:"DIR" help:"Data directory, or backup, whose state is folded again. It is only read; no server may run on it."`
+	Into         string   `required:"" placeholder:"DIR" help:"New data directory for what comes of it."`
+	Base         string   `placeholder:"DIR" help:"Backup, or data directory, to start from instead of from where the state began."`
+	Verify       bool     `help:"Compare both states: print 'match', or the first window that differs and end with 1."`
+	KafkaBrokers []string `placeholder:"HOST:PORT" help:"Brokers that have the log. Without them: the embedded broker of --from-store, which must not be running."`
+	kafkaFlags
+	EventsEncoding string `enum:"auto,avro,avro-single-object,avro-confluent,json" default:"auto" help:"How events are encoded: auto tells by the first byte; or avro (raw binary), avro-single-object, avro-confluent, json."`
+	definitionFlags
+	Workers int `default:"0" help:"Goroutines that fold events; 0 is one a core."`
+	logFlags
+}
+
+// Run folds the log again.
+func (c *replayCommand) Run(ctx context.Context, std *streams) (err error) {
+	logger, err := c.logger(std.err)
+	if err != nil {
+		return err
+	}
+	if c.Workers < 0 {
+		return usageError{errors.New("--workers: must not be negative")}
+	}
+	plan, err := c.load()
+	if err != nil {
+		return err
+	}
+	security, err := c.security(c.KafkaBrokers, std, logger)
+	if err != nil {
+		return err
+	}
+	from, err := openOriginal(c.FromStore, "--from-store", plan)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	if err := sameDefinitions(plan, from.state.Definitions); err != nil {
+		return usageError{err}
+	}
+	if len(from.state.Cursors) == 0 {
+		return fmt.Errorf("the store in %s has read nothing yet: there is nothing to fold again", c.FromStore)
+	}
+	restrictFiles()
+	cluster, stop, err := openLog(c.KafkaBrokers, security, c.FromStore, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	return c.replay(ctx, std, &refold{
+		plan: plan, cluster: cluster, encoding: event.Encoding(c.EventsEncoding), workers: c.Workers, logger: logger,
+	}, from)
+}
+
+// replay makes the new store. One that does not get where it should is removed.
+func (c *replayCommand) replay(ctx context.Context, std *streams, r *refold, from *original) (err error) {
+	undo, err := claimDirectory(c.Into, "--into")
+	if err != nil {
+		return err
+	}
+	done := false
+	defer func() {
+		if !done {
+			err = errors.Join(err, undo())
+		}
+	}()
+	into, began, err := c.newStore(r.plan, from, r.logger)
+	if err != nil {
+		return err
+	}
+	err = r.show(ctx, std, into, from.state, began)
+	var verdict *difference
+	if err == nil && c.Verify {
+		verdict, err = compareStores(r.plan, from, into, began)
+	}
+	if err := errors.Join(err, into.Close()); err != nil {
+		return explainReplay(err, c.Base == "")
+	}
+	done = true
+	if !c.Verify {
+		return nil
+	}
+	return verdict.tell(std.out)
+}
+
+// newStore makes the store that is folded into: an empty one, or a copy of the base. began is the state that it starts from.
+func (c *replayCommand) newStore(plan *definition.Plan, from *original, logger *slog.Logger) (_ *store.Store, began *processing.State, err error) {
+	options := store.Default()
+	options.Logger = logger
+	dir := filepath.Join(c.Into, "store")
+	if c.Base != "" {
+		base, err := storeIn(c.Base, "--base")
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := store.Copy(base, dir, options); err != nil {
+			return nil, nil, fmt.Errorf("--base: %w", inUse(err))
+		}
+	}
+	into, err := store.Open(dir, options)
+	if err != nil {
+		return nil, nil, err
+	}
+	if began, err = into.Load(plan); err != nil {
+		return nil, nil, errors.Join(err, into.Close())
+	}
+	if c.Base != "" {
+		logger.Info("starting from a base", "watermark", timeText(began.Watermark), "records", began.Counters.Consumed)
+	}
+	return into, began, nil
+}
+
+// explainReplay says what to do where there is something.
+func explainReplay(err error, whole bool) error {
+	if !errors.Is(err, processing.ErrLogTooShort) {
+		return err
+	}
+	if whole {
+		return decisionError{fmt.Errorf("%w; --base BACKUP starts from a backup that the log still reaches back to", err)}
+	}
+	return decisionError{fmt.Errorf("%w; --base has to name a later backup", err)}
+}
+
+// original is a store that is folded again.
+type original struct {
+	*store.Store
+	state *processing.State
+}
+
+// openOriginal opens a store to read it.
+func openOriginal(dir, flag string, plan *definition.Plan) (*original, error) {
+	path, err := storeIn(dir, flag)
+	if err != nil {
+		return nil, err
+	}
+	options := store.Default()
+	options.Logger = slog.New(slog.DiscardHandler)
+	s, err := store.OpenReadOnly(path, options)
+	if err != nil {
+		return nil, inUse(err)
+	}
+	state, err := s.Load(plan)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return &original{s, state}, nil
+}
+
+// inUse adds what to do about a store that a server has open.
+func inUse(err error) error {
+	if errors.Is(err, store.ErrInUse) {
+		return fmt.Errorf("%w; stop the server, or name a backup of it and, with --kafka-brokers, its brokers", err)
+	}
+	return err
+}
+
+// storeIn finds the store in a data directory, or in a backup.
+func storeIn(dir, flag string) (string, error) {
+	for _, path := range []string{filepath.Join(dir, "store"), dir} {
+		if store.Exists(path) {
+			return path, nil
+		}
+	}
+	return "", usageError{fmt.Errorf("%s: there is no store in %s", flag, dir)}
+}
+
+// sameDefinitions refuses a plan that is not the one that the store was last written with: what only one of them knows
+// could not be compared.
+func sameDefinitions(plan *definition.Plan, starts []processing.Start) error {
+	stored := make(map[definition.Hash]string)
+	for i := range starts {
+		if st := &starts[i]; !st.Ended() {
+			stored[st.Hash] = st.Name
+		}
+	}
+	var here, there []string
+	known := func(hash definition.Hash, name string) {
+		if _, ok := stored[hash]; !ok {
+			here = append(here, name)
+		}
+		delete(stored, hash)
+	}
+	for i := range plan.Metrics {
+		known(plan.Metrics[i].Hash, plan.Metrics[i].Name)
+	}
+	for i := range plan.Sessions {
+		known(plan.Sessions[i].Hash, plan.Sessions[i].Name)
+	}
+	for i := range plan.Rules {
+		known(plan.Rules[i].Hash, plan.Rules[i].Name)
+	}
+	for _, name := range stored {
+		there = append(there, name)
+	}
+	var faults []error
+	for _, f := range []struct {
+		names []string
+		text  string
+	}{{here, "the store does not have them in force as they are defined here"}, {there, "the store has them in force, as they are not defined here"}} {
+		if slices.Sort(f.names); len(f.names) > 0 {
+			faults = append(faults, fmt.Errorf("--definitions: %s: %s", strings.Join(f.names, ", "), f.text))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// openLog is the cluster that has the log: the brokers, or the embedded broker of a data directory.
+func openLog(brokers []string, security *kafka.Security, dir string, logger *slog.Logger) (kafka.Cluster, func() error, error) {
+	cluster := kafka.Cluster{Brokers: brokers, Security: security, Logger: logger}
+	stop := func() error { return nil }
+	if len(brokers) == 0 {
+		path := filepath.Join(dir, "broker")
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return cluster, nil, usageError{fmt.Errorf("--kafka-brokers: needed, as %s has no embedded broker", dir)}
+		}
+		broker, err := kafka.StartBroker(kafka.BrokerOptions{Listen: "127.0.0.1:0", Dir: path, Logger: logger})
+		if err != nil {
+			return cluster, nil, err
+		}
+		cluster.Brokers, stop = []string{broker.Addr()}, broker.Close
+	}
+	if err := cluster.Validate(); err != nil {
+		return cluster, nil, usageError{errors.Join(err, stop())}
+	}
+	return cluster, stop, nil
+}
+
+// claimDirectory makes a directory for something new. undo removes what was made in it.
+func claimDirectory(dir, flag string) (undo func() error, err error) {
+	names, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("%s: %w", flag, err)
+		}
+		return func() error { return os.RemoveAll(dir) }, nil
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	case len(names) > 0:
+		return nil, usageError{fmt.Errorf("%s: %s is not empty", flag, dir)}
+	}
+	return func() error {
+		return errors.Join(os.RemoveAll(filepath.Join(dir, "store")), os.RemoveAll(filepath.Join(dir, "store.tmp")))
+	}, nil
+}
+
+// refold folds a log into a store up to where another one stands.
+type refold struct {
+	plan     *definition.Plan
+	cluster  kafka.Cluster
+	encoding event.Encoding
+	workers  int
+	logger   *slog.Logger
+}
+
+// run folds until the target is reached. watch is told now and then how far it is.
+func (r *refold) run(ctx context.Context, into processing.Store, target *processing.Target, watch func(*processing.Status)) error {
+	source, err := kafka.NewSource(kafka.SourceOptions{Cluster: r.cluster, Topic: target.Cursors[0].Topic, Group: positionsGroup})
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	options := processing.DefaultOptions()
+	options.Workers, options.WriterSchema, options.Encoding, options.Logger = r.workers, schemas.Events, r.encoding, r.logger
+	options.Target = target
+	pipeline, err := processing.New(r.plan, source, into, options)
+	if err != nil {
+		return err
+	}
+	group, watching := errgroup.WithContext(ctx)
+	watching, arrived := context.WithCancel(watching)
+	group.Go(func() error {
+		defer arrived()
+		return pipeline.Run(ctx)
+	})
+	group.Go(func() error {
+		tick := time.NewTicker(drawEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				status := pipeline.Status()
+				watch(&status)
+			case <-watching.Done():
+				return nil
+			}
+		}
+	})
+	return group.Wait()
+}
+
+// show is run with a progress bar.
+func (r *refold) show(ctx context.Context, std *streams, into *store.Store, to, began *processing.State) error {
+	start := time.Now()
+	total := to.Counters.Consumed - began.Counters.Consumed
+	bar := newProgress(std, r.logger, "Folding again", total)
+	waits := absent{logger: r.logger}
+	err := r.run(ctx, into, processing.TargetOf(to), func(s *processing.Status) {
+		bar.update(s.Counters.Consumed - began.Counters.Consumed)
+		waits.tell(s)
+	})
+	bar.end()
+	if err != nil {
+		return err
+	}
+	took := time.Since(start)
+	r.logger.Info("folded again", "records", total, "took", took.Round(time.Millisecond), "per_second", int64(float64(total)/took.Seconds()),
+		"watermark", timeText(to.Watermark))
+	return nil
+}
+
+// absent says once that the brokers are waited for.
+type absent struct {
+	logger *slog.Logger
+	said   bool
+}
+
+func (a *absent) tell(s *processing.Status) {
+	if s.Phase == processing.Starting && !a.said && strings.Contains(s.Verdict, ": waiting for Kafka: ") {
+		a.said = true
+		a.logger.Warn(s.Verdict)
+	}
+}
