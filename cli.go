@@ -13,6 +13,7 @@ import (
 	"github.com/tidemark/tidemark/processing/definition"
 	"github.com/tidemark/tidemark/processing/kafka"
 	"github.com/tidemark/tidemark/server"
+	"github.com/tidemark/tidemark/store"
 )
 
 // The exit codes.
@@ -127,6 +128,9 @@ func report(std *streams, err error) int {
 			fmt.Fprintf(std.err, "tidemark: %s\n", strings.TrimRight(line, "\n"))
 		}
 		return exitUsage
+	case store.IsDamaged(err):
+		fmt.Fprintf(std.err, "tidemark: the store is damaged: %v; restore a backup, or rebuild it from the log\n", err)
+		return exitDecision
 	case errors.As(err, &commit):
 		fmt.Fprintf(std.err, "tidemark: the store could not be written: %v; start again to recover\n", commit.Err)
 		return exitStore

@@ -188,7 +188,7 @@ func fill(tmp string, opts *Options, lock *pebble.Lock) error {
 	if err := writeMarker(opts.FS, tmp); err != nil {
 		return err
 	}
-	popts := opts.pebble(lock)
+	popts := opts.pebble(tmp, lock)
 	popts.ErrorIfExists = true
 	db, err := pebble.Open(tmp, popts)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if holdStoreIfAsked() {
+	if holdStoreIfAsked() || failIfAsked() {
 		return
 	}
 	// Pebble leaves this one behind when it fails to open late. A store that is not closed leaves others too.

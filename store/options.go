@@ -20,7 +20,7 @@ type Options struct {
 	Retention Retention
 
 	// Fatal is called when a write has failed in a way that Pebble can't report to a caller. It must not return and
-	// must not use the store. Default: one line on stderr, exit code 75.
+	// must not use the store. Default: one line on stderr, exit code 75; 3 if stored data are damaged.
 	Fatal func(error)
 
 	merge mergers
@@ -41,8 +41,12 @@ type Retention struct {
 // idle server does not hold it.
 const memTableSize = 16 << 20
 
-// exitUnwritable is the exit code for "the store could not be written: start again, the restart is the recovery".
-const exitUnwritable = 75
+// The exit codes: for "the store could not be written: start again, the restart is the recovery", and for a store that needs
+// somebody's decision.
+const (
+	exitUnwritable = 75
+	exitDamaged    = 3
+)
 
 // Default returns the settings of a server.
 func Default() Options {
@@ -51,12 +55,19 @@ func Default() Options {
 		Logger:    slog.Default(),
 		CacheSize: 32 << 20,
 		Retention: Retention{FeedAge: 7 * 24 * time.Hour, FeedBytes: 1 << 30, Results: 35 * 24 * time.Hour, Alerts: 35 * 24 * time.Hour},
-		Fatal: func(err error) {
-			fmt.Fprintf(os.Stderr, "tidemark: the store could not be written: %v; start again to recover\n", err)
-			os.Exit(exitUnwritable)
-		},
-		merge: blockMergers,
+		Fatal:     exit,
+		merge:     blockMergers,
 	}
+}
+
+// exit ends the process with one line.
+func exit(err error) {
+	if IsDamaged(err) {
+		fmt.Fprintf(os.Stderr, "tidemark: the store is damaged: %v; restore a backup, or rebuild it from the log\n", err)
+		os.Exit(exitDamaged)
+	}
+	fmt.Fprintf(os.Stderr, "tidemark: the store could not be written: %v; start again to recover\n", err)
+	os.Exit(exitUnwritable)
 }
 
 // Validate reports every fault.
@@ -84,9 +95,9 @@ func (o *Options) Validate() error {
 const pebbleFormat = pebble.FormatValueSeparation
 
 // pebble returns the options for one Pebble instance that stands in a locked directory.
-func (o *Options) pebble(lock *pebble.Lock) *pebble.Options {
+func (o *Options) pebble(dir string, lock *pebble.Lock) *pebble.Options {
 	opts := &pebble.Options{
-		FS:                          o.FS,
+		FS:                          newFailStop(o.FS, dir, o.Fatal),
 		Lock:                        lock,
 		FormatMajorVersion:          pebbleFormat,
 		Merger:                      o.merge.pebble(),
@@ -99,9 +110,8 @@ func (o *Options) pebble(lock *pebble.Lock) *pebble.Options {
 	}
 	opts.ApplyCompressionSettings(compression)
 	opts.EventListener = &pebble.EventListener{
-		// A flush that fails is tried again for ever, while commits fill memory and then hang: better to stop.
-		BackgroundError: func(err error) { o.Fatal(fmt.Errorf("background write: %w", err)) },
-		DataCorruption:  func(info pebble.DataCorruptionInfo) { o.Fatal(fmt.Errorf("corrupt data: %s", info)) },
+		BackgroundError: o.background,
+		DataCorruption:  (&damageLog{opts: o}).note,
 		WriteStallBegin: func(info pebble.WriteStallBeginInfo) {
 			o.Logger.Warn("store writes stalled", "reason", info.Reason)
 		},

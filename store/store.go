@@ -86,7 +86,7 @@ func open(dir string, opts Options, adjust func(*pebble.Options)) (*Store, error
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	popts := opts.pebble(lock)
+	popts := opts.pebble(dir, lock)
 	popts.ErrorIfNotExists = true
 	adjust(popts)
 	db, err := pebble.Open(dir, popts)

@@ -1,0 +1,61 @@
+// Package faultfs is a file system that asks before every operation whether it may fail: for tests of the store, in this
+// package's parent and from end to end.
+//
+// It is Pebble's own errorfs, which lets two things go unseen: what is written to a log that was made from an old one, and that a
+// file is closed. Here they are seen.
+package faultfs
+
+import (
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+)
+
+// Wrap returns a file system on which every operation is shown to ask first; what that returns, if not nil, is the operation's
+// error, and nothing is done.
+func Wrap(fsys vfs.FS, ask func(errorfs.Op) error) vfs.FS {
+	return &wrapped{FS: errorfs.Wrap(fsys, errorfs.InjectorFunc(ask)), ask: ask}
+}
+
+// IsWrite reports whether an operation may change what a disk holds.
+func IsWrite(op errorfs.Op) bool { return op.Kind.ReadOrWrite() == errorfs.OpIsWrite }
+
+type wrapped struct {
+	*errorfs.FS
+	ask func(errorfs.Op) error
+}
+
+func (w *wrapped) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := w.FS.Create(name, category)
+	if err != nil {
+		return nil, err
+	}
+	return &written{f, w.ask, name}, nil
+}
+
+func (w *wrapped) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := w.FS.ReuseForWrite(oldname, newname, category)
+	if err != nil {
+		return nil, err
+	}
+	asks := errorfs.WrapFile(f, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		op.Path = newname
+		return w.ask(op)
+	}))
+	return &written{asks, w.ask, newname}, nil
+}
+
+// written is a file that was opened to write to it.
+type written struct {
+	vfs.File
+	ask  func(errorfs.Op) error
+	name string
+}
+
+// Close closes the file in any case.
+func (f *written) Close() error {
+	asked := f.ask(errorfs.Op{Kind: errorfs.OpFileClose, Path: f.name})
+	if err := f.File.Close(); err != nil {
+		return err
+	}
+	return asked
+}
