@@ -22,8 +22,8 @@ import (
 
 var syncs = []errorfs.OpKind{errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo}
 
-// places are where a disk can fail under a store that is open.
-var places = []struct {
+// failures are the ways in which a disk can fail under a store that is open.
+var failures = []struct {
 	name  string
 	path  string // pattern of the file's name
 	kinds []errorfs.OpKind
@@ -54,7 +54,7 @@ func failIfAsked() bool {
 		panic(err)
 	}
 	var broken atomic.Bool
-	p := places[place]
+	p := failures[place]
 	options := testOptions(faultfs.Wrap(vfs.Default, func(op errorfs.Op) error {
 		hit, err := filepath.Match(p.path, filepath.Base(op.Path))
 		if err != nil {
@@ -92,7 +92,7 @@ func failIfAsked() bool {
 
 // Pebble by itself tries a flush that meets a full disk again for ever, while commits fill memory and then hang.
 func TestFlushOnAFullDisk(t *testing.T) {
-	for place, p := range places {
+	for place, p := range failures {
 		if strings.HasPrefix(p.name, "flush") {
 			t.Run(p.name, func(t *testing.T) {
 				t.Parallel()
@@ -105,7 +105,7 @@ func TestFlushOnAFullDisk(t *testing.T) {
 // Where a log can't be closed or begun, Pebble by itself dies of an unlocked mutex. Whatever fails: one line, the exit code 75, and
 // the next start is as the last commit left it.
 func TestDiskErrorsEndTheProcess(t *testing.T) {
-	for place, p := range places {
+	for place, p := range failures {
 		for _, number := range []syscall.Errno{syscall.ENOSPC, syscall.EIO} {
 			if testing.Short() && number != syscall.EIO || strings.HasPrefix(p.name, "flush") && number == syscall.ENOSPC {
 				continue
