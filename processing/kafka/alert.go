@@ -130,8 +130,8 @@ func (p *Publisher) alert(seq uint64, a *alert.Alert) *kgo.Record {
 		Key:   key,
 		Value: value,
 		Headers: []kgo.RecordHeader{
-			numberHeader("tidemark-seq", seq),
-			textHeader("tidemark-epoch", p.opts.Epoch),
+			numberHeader(headerSeq, seq),
+			textHeader(headerEpoch, p.opts.Epoch),
 			textHeader("tidemark-id", a.ID),
 			textHeader("tidemark-kind", "alert"),
 			numberHeader("tidemark-revision", len(a.Transitions)),

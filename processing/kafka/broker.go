@@ -40,9 +40,11 @@ const minRetention = 2 << 20
 func DefaultTopics(events, metrics, alerts, deadLetters string) map[string]TopicSpec {
 	return map[string]TopicSpec{
 		events:      {Partitions: DataPartitions, RetentionBytes: 192 << 20},
-		metrics:     {Partitions: DataPartitions, RetentionBytes: 48 << 20},
+		metrics:     {Partitions: DataPartitions, RetentionBytes: 40 << 20},
 		alerts:      {Partitions: LogPartitions, RetentionBytes: 8 << 20},
 		deadLetters: {Partitions: LogPartitions, RetentionBytes: 8 << 20},
+		// Not compacted: this broker's compaction takes what is not committed for the last word.
+		ProgressTopic: {Partitions: LogPartitions, RetentionBytes: 8 << 20},
 	}
 }
 

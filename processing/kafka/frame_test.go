@@ -25,13 +25,13 @@ func TestPublisherInConfluentFraming(t *testing.T) {
 		return answering(503, "")(w, q)
 	})
 	registry := newTestRegistry(t, RegistryOptions{URLs: []string{fake.URL()}})
-	b := startBroker(t, map[string]TopicSpec{"metrics": smallTopic(3), "alerts": smallTopic(1), "dead-letters": smallTopic(1)})
+	b := startBroker(t, map[string]TopicSpec{"metrics": smallTopic(3), "alerts": smallTopic(1), "dead-letters": smallTopic(1), ProgressTopic: smallTopic(1)})
 	ctx, cancel := context.WithCancel(limit(t))
 	defer cancel()
 	feed := newFeed(resultEntry(viewsResult()), resultEntry(pagesResult("/a")), processing.Entry{Type: processing.AlertEntry, Alert: bounceAlert(alert.Firing)})
 	p, err := NewPublisher(PublisherOptions{
 		Cluster: clusterAt(b.Addr()), MetricsTopic: "metrics", AlertsTopic: "alerts", DeadLetterTopic: "dead-letters", Encoding: AvroConfluent, Registrar: registry,
-		Epoch: "e1", Plan: testPlan(), Feed: feed,
+		Instance: "i1", Epoch: "e1", Plan: testPlan(), Feed: feed,
 	})
 	must(t, err)
 	done := make(chan error, 1)
@@ -76,7 +76,7 @@ func TestPublisherThatWaitsForTheRegistryEnds(t *testing.T) {
 	p, err := NewPublisher(PublisherOptions{
 		Cluster: clusterAt(b.Addr()), MetricsTopic: "metrics", AlertsTopic: "alerts", DeadLetterTopic: "dead-letters", Encoding: AvroConfluent,
 		Registrar: registrarFunc(func() (int32, error) { asked <- struct{}{}; return 0, errors.New("down") }),
-		Epoch:     "e1", Plan: testPlan(), Feed: newFeed(resultEntry(viewsResult())),
+		Instance:  "i1", Epoch: "e1", Plan: testPlan(), Feed: newFeed(resultEntry(viewsResult())),
 	})
 	must(t, err)
 	done := make(chan error, 1)

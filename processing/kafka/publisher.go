@@ -2,12 +2,13 @@ package kafka
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tidemark/tidemark/processing"
@@ -16,16 +17,32 @@ import (
 	"github.com/tidemark/tidemark/schemas"
 )
 
+// The first two headers of every record.
+const headerSeq, headerEpoch = "tidemark-seq", "tidemark-epoch"
+
 // PublisherReader is the publisher's name among the readers of the feed.
 const PublisherReader = "publisher"
 
-// publishPage is how many entries are read, sent and acknowledged together.
+// publishPage is how many entries are read from the feed together.
 const publishPage = 1000
 
-// Feed is what the publisher reads.
+// Feed is what the publisher reads: the entries, and what the store knows about them.
 type Feed interface {
 	// Feed returns up to limit entries that follow a sequence, of all types.
 	Feed(after uint64, limit int) ([]processing.Entry, error)
+	// Marks returns up to limit marks of commits that follow a sequence.
+	Marks(after uint64, limit int) ([]processing.Mark, error)
+	// Mark returns the mark of a sequence, if there is one.
+	Mark(seq uint64) (m processing.Mark, ok bool, err error)
+	// Standing is the mark of the last commit, also of one that appended nothing.
+	Standing() (processing.Mark, error)
+	// Journal returns what another fold has to know besides the log. The version changes when it does.
+	Journal() (processing.Journal, error)
+	JournalVersion() uint64
+	// Adopted reports whether Adopt has been called in this epoch.
+	Adopted() (bool, error)
+	// Adopt keeps for good that a reader goes on after a mark, and that brokers know it.
+	Adopt(name string, m *processing.Mark) error
 	// Reader returns where a reader stands; false if it has never said so.
 	Reader(name string) (uint64, bool, error)
 	// SaveReader keeps where a reader stands. What follows stays in the feed.
@@ -40,9 +57,15 @@ type PublisherOptions struct {
 	DeadLetterTopic string
 	Encoding        Encoding
 	Registrar       Registrar // of the schemas, for AvroConfluent
+	Instance        string    // id of the store: whose outputs these are
 	Epoch           string    // of the feed's sequence
 	Plan            *definition.Plan
 	Feed            Feed
+	Embedded        bool // the brokers are the embedded one, see mend.go
+
+	// TransactionTimeout is how long brokers keep a transaction open that nobody ends: after a crash, readers wait so long at most, unless
+	// the server is back earlier. Default 20 s.
+	TransactionTimeout time.Duration
 }
 
 // Validate reports every fault.
@@ -60,32 +83,60 @@ func (o *PublisherOptions) Validate() error {
 	if o.Plan == nil || o.Feed == nil {
 		faults = append(faults, errors.New("plan and feed: missing"))
 	}
+	if o.Instance == "" || o.Epoch == "" {
+		faults = append(faults, errors.New("instance and epoch: missing"))
+	}
+	if o.TransactionTimeout < time.Second || o.TransactionTimeout > 15*time.Minute {
+		faults = append(faults, fmt.Errorf("transaction timeout: %v is not between 1s and 15m", o.TransactionTimeout))
+	}
 	return errors.Join(faults...)
 }
 
+// DefaultTransactionTimeout is that of PublisherOptions.
+const DefaultTransactionTimeout = 20 * time.Second
+
 // Publisher writes the feed to Kafka: results to the metrics topic, alerts and dead letters to theirs. Late entries are for
-// REST only.
+// REST only. Who reads committed records sees each entry exactly once, whatever dies when; those of one key in one partition, in the
+// order of the feed.
 //
-// It takes a page of the feed, sends it, waits until every record is acknowledged, saves its place, and takes the next.
-// So each entry arrives at least once: after a crash the page that was under way goes out again, with the same ids and
-// sequences in its headers. Records of one key go to one partition, in the order of the feed.
+//  1. Whole commits go out, and with them, in the same transaction, how far that is: see ProgressTopic. Where the store
+//     thinks that the publisher stands is only where to look first.
+//  2. A session begins with the transactional id, which ends what an earlier one left open, then a claim, then the
+//     progress, which nobody else can move from then on. Then commits follow each other.
+//  3. Any error ends the session, and the next one begins. Nothing is sent again that was not found missing.
+//  4. A session that follows another one of this publisher first looks whose claim is the last. If it is another publisher's, that
+//     one has taken over, and this one stands down for good.
+//  5. What does not fit together (progress of another history, or none where there should be) is a fault: nothing is
+//     published until somebody decides.
 //
 // While brokers are away, or the schema registry that has to give the schemas their numbers, it keeps trying, and the feed waits for it. The one thing that is given up is a record that is
 // larger than the brokers take: it could never leave, and nothing after it.
 type Publisher struct {
-	opts    PublisherOptions
-	client  *kgo.Client
-	metrics *metricEncoder
-	alerts  *alertEncoder
-	frames  frames
-	log     *slog.Logger
-	news    chan struct{} // holds a token when the feed may have grown since it was last read
+	opts        PublisherOptions
+	metrics     *metricEncoder
+	alerts      *alertEncoder
+	frames      frames
+	log         *slog.Logger
+	incarnation string
+	news        chan struct{} // holds a token when the feed may have grown since it was last read
+	finishing   chan struct{} // closed by Finish
+	board       publisherBoard
+
+	life    context.Context // ends after Run's own context, so that a transaction can be aborted
+	die     context.CancelFunc
+	adopted bool     // this epoch's outputs are known to follow what was published before
+	claimed bool     // there has been a session
+	begun   *session // by Begin, for Run
+	limit   int      // of a batch
 }
 
 var _ processing.Observer = (*Publisher)(nil)
 
-// NewPublisher makes a publisher. Nothing is sent before Run. See EnsureTopics.
+// NewPublisher makes a publisher. Nothing is sent before Begin. See EnsureTopics.
 func NewPublisher(opts PublisherOptions) (*Publisher, error) {
+	if opts.TransactionTimeout == 0 {
+		opts.TransactionTimeout = DefaultTransactionTimeout
+	}
 	if err := opts.Validate(); err != nil {
 		return nil, err
 	}
@@ -97,28 +148,31 @@ func NewPublisher(opts PublisherOptions) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := opts.Cluster.open(
-		kgo.RequiredAcks(kgo.AllISRAcks()),                   // idempotent, which is the default
-		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // as Kafka's own clients do
-		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
-		kgo.ProducerLinger(5*time.Millisecond), // a page becomes one batch a partition
-		kgo.MaxBufferedRecords(2*publishPage),
-		// So that Run can end while a request is unanswered. What was under way goes out again with the next start.
-		kgo.AllowIdempotentProduceCancellation(),
-	)
-	if err != nil {
-		return nil, err
-	}
 	frames := frames{log: opts.Cluster.Logger}
 	if opts.Encoding == AvroConfluent {
 		frames.registrar = opts.Registrar
 	}
 	frames.add(opts.MetricsTopic, schemas.Metrics)
 	frames.add(opts.AlertsTopic, schemas.Alerts)
-	return &Publisher{
-		opts: opts, client: client, metrics: metrics, alerts: alerts, frames: frames, log: opts.Cluster.Logger,
-		news: make(chan struct{}, 1),
-	}, nil
+	p := &Publisher{
+		opts: opts, metrics: metrics, alerts: alerts, frames: frames, log: opts.Cluster.Logger,
+		incarnation: newIncarnation(), news: make(chan struct{}, 1), finishing: make(chan struct{}), limit: largestBatch,
+	}
+	p.life, p.die = context.WithCancel(context.Background())
+	return p, nil
+}
+
+func newIncarnation() string {
+	var id [8]byte
+	_, _ = rand.Read(id[:]) // it never fails
+	return hex.EncodeToString(id[:])
+}
+
+func (p *Publisher) transactionalID() string { return "tidemark-" + p.opts.Instance }
+func (p *Publisher) keys() progressKeys      { return progressKeys(p.opts.Instance) }
+
+func (p *Publisher) outputs() []string {
+	return []string{p.opts.MetricsTopic, p.opts.AlertsTopic, p.opts.DeadLetterTopic}
 }
 
 // Committed implements processing.Observer.
@@ -129,92 +183,21 @@ func (p *Publisher) Committed(*processing.Committed) {
 	}
 }
 
-// Run publishes until ctx ends, or the feed can't be read.
-func (p *Publisher) Run(ctx context.Context) error {
-	defer p.client.Close()
-	at, known, err := p.opts.Feed.Reader(PublisherReader)
-	if err == nil && !known {
-		err = p.opts.Feed.SaveReader(PublisherReader, 0) // from now on the feed waits
+// record is what an entry becomes, nil if it does not leave.
+func (p *Publisher) record(e *processing.Entry) *kgo.Record {
+	var r *kgo.Record
+	switch e.Type {
+	case processing.ResultEntry:
+		r = p.result(e.Seq, e.Result)
+	case processing.AlertEntry:
+		r = p.alert(e.Seq, e.Alert)
+	case processing.DeadLetterEntry:
+		r = p.deadLetter(e.Seq, e.DeadLetter)
+	default:
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("publisher: %w", err)
-	}
-	for {
-		entries, err := p.opts.Feed.Feed(at, publishPage)
-		if err != nil {
-			return fmt.Errorf("publisher: read feed after %d: %w", at, err)
-		}
-		if len(entries) == 0 {
-			select {
-			case <-p.news:
-				continue
-			case <-ctx.Done():
-				return nil
-			}
-		}
-		if !p.publish(ctx, entries) {
-			return nil
-		}
-		at = entries[len(entries)-1].Seq
-		if err := p.opts.Feed.SaveReader(PublisherReader, at); err != nil {
-			return fmt.Errorf("publisher: %w", err)
-		}
-	}
-}
-
-// publish sends entries until all of them are acknowledged, and reports false if ctx ended first.
-func (p *Publisher) publish(ctx context.Context, entries []processing.Entry) bool {
-	if !p.frames.register(ctx) {
-		return false
-	}
-	records := p.records(entries)
-	for try := 1; ; try++ {
-		err := p.send(ctx, records)
-		switch {
-		case err == nil:
-			return true
-		case ctx.Err() != nil:
-			return false
-		}
-		p.log.Warn("results can't be published; trying again", "from_seq", entries[0].Seq, "error", err)
-		if !pause(ctx, backoff(try)) {
-			return false
-		}
-	}
-}
-
-// send produces records once. The client itself retries for as long as it makes sense.
-func (p *Publisher) send(ctx context.Context, records []*kgo.Record) error {
-	var faults error
-	for _, result := range p.client.ProduceSync(ctx, records...) {
-		switch {
-		case result.Err == nil:
-		case errors.Is(result.Err, kerr.MessageTooLarge):
-			p.log.Error("result given up: larger than the brokers take",
-				"topic", result.Record.Topic, "key", string(result.Record.Key), "bytes", len(result.Record.Value))
-		case faults == nil:
-			faults = fmt.Errorf("produce to %s: %w", result.Record.Topic, result.Err)
-		}
-	}
-	return faults
-}
-
-func (p *Publisher) records(entries []processing.Entry) []*kgo.Record {
-	records := make([]*kgo.Record, 0, len(entries))
-	for i := range entries {
-		switch e := &entries[i]; e.Type {
-		case processing.ResultEntry:
-			records = append(records, p.result(e.Seq, e.Result))
-		case processing.AlertEntry:
-			records = append(records, p.alert(e.Seq, e.Alert))
-		case processing.DeadLetterEntry:
-			records = append(records, p.deadLetter(e.Seq, e.DeadLetter))
-		}
-	}
-	for _, r := range records {
-		r.Value = p.frames.frame(r.Topic, r.Value)
-	}
-	return records
+	r.Value = p.frames.frame(r.Topic, r.Value)
+	return r
 }
 
 func (p *Publisher) result(seq uint64, r *window.Result) *kgo.Record {
@@ -231,8 +214,8 @@ func (p *Publisher) result(seq uint64, r *window.Result) *kgo.Record {
 		Key:   key,
 		Value: value,
 		Headers: []kgo.RecordHeader{
-			numberHeader("tidemark-seq", seq),
-			textHeader("tidemark-epoch", p.opts.Epoch),
+			numberHeader(headerSeq, seq),
+			textHeader(headerEpoch, p.opts.Epoch),
 			textHeader("tidemark-id", r.ID()),
 			textHeader("tidemark-kind", r.Kind.String()),
 			numberHeader("tidemark-revision", r.Revision),
@@ -242,8 +225,8 @@ func (p *Publisher) result(seq uint64, r *window.Result) *kgo.Record {
 
 func (p *Publisher) deadLetter(seq uint64, d *processing.DeadLetter) *kgo.Record {
 	headers := []kgo.RecordHeader{
-		numberHeader("tidemark-seq", seq),
-		textHeader("tidemark-epoch", p.opts.Epoch),
+		numberHeader(headerSeq, seq),
+		textHeader(headerEpoch, p.opts.Epoch),
 		textHeader("tidemark-reason", d.Reason),
 		textHeader("tidemark-detail", d.Detail),
 		textHeader("tidemark-topic", d.Topic),

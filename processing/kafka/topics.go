@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,11 +18,11 @@ var ErrUnknownTopic = errors.New("no such topic")
 // Topics that are created have these numbers of partitions, also in the embedded broker.
 const (
 	DataPartitions = 12 // of events and metrics
-	LogPartitions  = 1  // of alerts and dead letters
+	LogPartitions  = 1  // of alerts, dead letters and progress
 )
 
 // EnsureTopics checks that topics exist and returns ErrUnknownTopic naming those that don't; with create, it makes these
-// with the given number of partitions and the cluster's own defaults for everything else. It retries until ctx ends while
+// with the given number of partitions and the cluster's own defaults for everything else, but for the progress topic. It retries until ctx ends while
 // no broker can be reached.
 func EnsureTopics(ctx context.Context, cluster Cluster, partitions map[string]int, create bool) error {
 	client, err := cluster.open()
@@ -51,7 +52,7 @@ func ensureTopics(ctx context.Context, from asker, partitions map[string]int, cr
 			missing = append(missing, t.Topic)
 		default:
 			// Another process may create it at the same time.
-			_, err := from.adm.CreateTopic(ctx, int32(partitions[t.Topic]), -1, nil, t.Topic)
+			_, err := from.adm.CreateTopic(ctx, int32(partitions[t.Topic]), -1, configsOf(t.Topic), t.Topic)
 			if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 				return fmt.Errorf("create topic %s: %w", t.Topic, err)
 			}
@@ -61,6 +62,16 @@ func ensureTopics(ctx context.Context, from asker, partitions map[string]int, cr
 		return fmt.Errorf("%s: %w: create it, or let it be created with --create-topics", strings.Join(missing, ", "), ErrUnknownTopic)
 	}
 	return nil
+}
+
+// configsOf are the settings of a topic that differ from the cluster's own. Of the progress topic only the last word on each key
+// counts, and it is read from its start: so it is compacted, and soon, which takes small segments.
+func configsOf(topic string) map[string]*string {
+	if topic != ProgressTopic {
+		return nil
+	}
+	compact, segment, dirty := "compact", strconv.Itoa(16<<20), "0.1"
+	return map[string]*string{"cleanup.policy": &compact, "segment.bytes": &segment, "min.cleanable.dirty.ratio": &dirty}
 }
 
 // asker asks until a broker answers.
