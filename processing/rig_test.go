@@ -71,9 +71,13 @@ func (w *witness) all() []processing.Committed {
 	return slices.Clone(w.commits)
 }
 
+// rigPlan compiles definitions, which may bring a source of their own.
 func rigPlan(t *testing.T, rest string) *definition.Plan {
 	t.Helper()
-	plan, err := definition.Load("rig", []byte(rigSource+rest), rigSchema)
+	if !strings.HasPrefix(rest, "version:") {
+		rest = rigSource + rest
+	}
+	plan, err := definition.Load("rig", []byte(rest), rigSchema)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,6 +37,7 @@ type Store struct {
 	digests     map[definition.Hash]processing.DefinitionDigest
 	faults      map[event.PartitionID]processing.Fault
 	commits     int
+	after       func() // of each commit
 	fail        error
 	follows     bool // a fold with a target: floors come ahead of W
 	silent      bool // it makes no entries: alerts come without
@@ -100,6 +101,13 @@ func (s *Store) Fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fail = err
+}
+
+// After has f called after every commit from now on, by whoever commits.
+func (s *Store) After(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.after = f
 }
 
 // Commits is how many were made.
@@ -202,6 +210,19 @@ func (s *Store) Load(plan *definition.Plan) (*processing.State, error) {
 
 // Commit implements processing.Store.
 func (s *Store) Commit(c *processing.Changes) error {
+	if err := s.commit(c); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	after := s.after
+	s.mu.Unlock()
+	if after != nil {
+		after()
+	}
+	return nil
+}
+
+func (s *Store) commit(c *processing.Changes) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fail != nil {
