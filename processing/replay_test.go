@@ -25,6 +25,7 @@ type outcome struct {
 	Counters     processing.Counters
 	Late         map[string]int64
 	DeadLetters  map[event.Coordinate]string
+	Digests      map[string]string
 }
 
 // replayMetrics have everything: both ways, sliding windows, totals and a limit, and rules on all of them.
@@ -183,7 +184,7 @@ func readInSteps(t *testing.T, traffic [][]event.Record, steps []step, round int
 func (r *rig) outcome() outcome {
 	o := outcome{
 		Finals: make(map[string]string), Last: make(map[string]string), Counters: r.Status().Counters,
-		Late: make(map[string]int64), DeadLetters: make(map[event.Coordinate]string),
+		Late: make(map[string]int64), DeadLetters: make(map[event.Coordinate]string), Digests: byName(r.store),
 	}
 	for i := range r.plan.Metrics {
 		for _, w := range r.store.Windows(r.plan.Metrics[i].Hash) {

@@ -38,3 +38,21 @@ func TestOf(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+func TestTalliesCountWhatIsThere(t *testing.T) {
+	one, other := digest.Of([]byte("one")), digest.Of([]byte("other"))
+	var tally digest.Tally
+	tally.Add(one)
+	tally.Replace(digest.Sum{}, other)
+	if want := (digest.Tally{Facts: 2, Sum: one.Plus(other)}); tally != want {
+		t.Errorf("got %v, want %v", tally, want)
+	}
+	tally.Replace(other, one)
+	if want := (digest.Tally{Facts: 2, Sum: one.Plus(one)}); tally != want {
+		t.Errorf("got %v, want %v", tally, want)
+	}
+	tally.Replace(one, digest.Sum{})
+	if want := (digest.Tally{Facts: 1, Sum: one}); tally != want || tally.Plus(tally) != (digest.Tally{Facts: 2, Sum: one.Plus(one)}) {
+		t.Errorf("got %v, want %v", tally, want)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/tidemark/tidemark/processing/digest"
 	"github.com/tidemark/tidemark/processing/event"
 )
 
@@ -68,6 +69,7 @@ func TestBookIsAFunctionOfTheRows(t *testing.T) {
 		b.start(event.NoTime)
 		reader := newReader()
 		var taken []sample
+		var sum digest.Tally
 		w, now := event.NoTime, time.Unix(1000, 0)
 		book := func() *Book { return b.books[0] }
 		commit := func(to event.Millis) {
@@ -82,6 +84,10 @@ func TestBookIsAFunctionOfTheRows(t *testing.T) {
 				reader.take(rt, &em, false)
 			}
 			w, b.w = to, to
+			sum = sum.Plus(book().TakeDigest())
+			if want := spec.digest(&b.plan.Metrics[0], taken, w); sum != want {
+				rt.Errorf("at %d: digest %v, want %v", w, sum, want)
+			}
 			b.totals[0].Purge(FirstWindow(&b.plan.Metrics[0], w+1-spec.lateness))
 			b.stored = reader.stored
 		}
@@ -138,7 +144,7 @@ func (spec sampleSpec) expected(taken []sample) (finals, last map[string]float64
 				continue
 			}
 			all[s.url] += float64(s.amount)
-			if s.wp < spec.paneEnd(s.t)-1 || spec.paneEnd(s.t)+spec.lateness <= end {
+			if spec.inFinal(&s, end) {
 				early[s.url] += float64(s.amount)
 			}
 		}
@@ -148,14 +154,23 @@ func (spec sampleSpec) expected(taken []sample) (finals, last map[string]float64
 	return finals, last
 }
 
-// cut drops the groups that may not be published, keeps those with the highest values and adds up the others.
-func (spec sampleSpec) cut(start event.Millis, groups map[string]float64) map[string]float64 {
+// inFinal reports whether a row must have been read by the end of a window that it is in.
+func (spec sampleSpec) inFinal(s *sample, end event.Millis) bool {
+	return s.wp < spec.paneEnd(s.t)-1 || spec.paneEnd(s.t)+spec.lateness <= end
+}
+
+// rank drops the groups that may not be published and puts those with the highest values first.
+func (spec sampleSpec) rank(groups map[string]float64) []string {
 	maps.DeleteFunc(groups, func(_ string, sum float64) bool { return spec.having && sum <= 0 })
-	names := slices.SortedFunc(maps.Keys(groups), func(a, b string) int {
+	return slices.SortedFunc(maps.Keys(groups), func(a, b string) int {
 		return cmp.Or(cmp.Compare(groups[b], groups[a]), cmp.Compare(a, b))
 	})
+}
+
+// cut keeps the groups with the highest values and adds up the others.
+func (spec sampleSpec) cut(start event.Millis, groups map[string]float64) map[string]float64 {
 	out := make(map[string]float64)
-	for rank, name := range names {
+	for rank, name := range spec.rank(groups) {
 		text := name
 		switch {
 		case rank >= spec.limit:
