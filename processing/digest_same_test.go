@@ -28,7 +28,7 @@ func digestsOf(t *testing.T, definitions string, partitions, workers, round int,
 	}
 	r := start(t, log, store, definitions, func(o *processing.Options) { o.Workers, o.MinCommit = workers, 100*time.Millisecond })
 	pass(20 * time.Second)
-	r.want("W", r.watermark(), clock(event.Millis((end - 5*time.Second).Milliseconds()-1)))
+	r.want("W", r.watermark(), clock(event.Millis((end-5*time.Second).Milliseconds()-1)))
 	r.end()
 	return byName(store)
 }
