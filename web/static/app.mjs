@@ -1,16 +1,18 @@
 // The dashboard's entry: which page is shown, and the keyboard.
+import { PAGES } from "./lib/address.mjs";
 import { html } from "./lib/html.mjs";
 import * as prefs from "./lib/prefs.mjs";
 import * as state from "./lib/state.mjs";
 import { Bar } from "./parts/bar.mjs";
 import { Help } from "./parts/help.mjs";
+import { History } from "./parts/history.mjs";
 import { Live } from "./parts/live.mjs";
 import { Pipeline } from "./parts/pipeline.mjs";
 import { Status } from "./parts/status.mjs";
 import { useEffect, useRef } from "./vendor/hooks.mjs";
 import { render } from "./vendor/preact.mjs";
 
-const pages = { live: Live, pipeline: Pipeline };
+const pages = { live: Live, history: History, pipeline: Pipeline };
 
 function App() {
   const dialog = useRef(null);
@@ -27,8 +29,14 @@ function App() {
 function keyPressed(event, openHelp) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog")) return;
   const number = Number(event.key);
-  if (number >= 1 && number <= prefs.PAGES.length) return prefs.go(prefs.PAGES[number - 1]);
+  if (number >= 1 && number <= PAGES.length) return prefs.go(PAGES[number - 1]);
   switch (event.key) {
+    case "/":
+      event.preventDefault();
+      return document.querySelector("[data-filter]")?.focus();
+    case "[":
+    case "]":
+      return document.querySelector(`[data-key="${event.key}"]`)?.click();
     case "t":
       return prefs.switchTheme();
     case "?":

@@ -66,7 +66,7 @@ test("a chart has the marks of its own metric, group and range", () => {
     alert("here", 10), alert("early", 1), alert("late", 99), alert("elsewhere", 10, { evidence: { window: { metric: "n" }, records: [] } }),
     alert("pattern", 10, { evidence: { window: null, records: [] } }), alert("group", 10, { group: { currency: "EUR" } }), alert("null", 10, { value: null }),
   ];
-  const range = { metric: "m", left: 5000, right: 20_000 };
+  const range = { metric: { name: "m" }, left: 5000, right: 20_000 };
   assert.deepEqual(marks(list, { ...range, group: {} }), [{ at: 10_000, value: 1, severity: "LOW" }]);
   assert.equal(marks(list, { ...range, group: { currency: "EUR" } }).length, 1);
   assert.equal(marks(list, { ...range, group: { currency: "USD" } }).length, 0);

@@ -41,6 +41,6 @@ const worse = (a, b) => rank(a) - rank(b) || b.started_at_ms - a.started_at_ms |
 export function marks(alerts, { metric, group, left, right }) {
   const same = (a) => Object.entries(a.group).every(([key, value]) => group[key] === value) && Object.keys(a.group).length === Object.keys(group).length;
   return alerts
-    .filter((a) => a.evidence.window?.metric === metric && a.value !== null && a.started_at_ms >= left && a.started_at_ms <= right && same(a))
+    .filter((a) => a.evidence.window?.metric === metric.name && a.value !== null && a.started_at_ms >= left && a.started_at_ms <= right && same(a))
     .map((a) => ({ at: a.started_at_ms, value: a.value, severity: a.severity }));
 }

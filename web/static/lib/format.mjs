@@ -86,7 +86,8 @@ export function text(v, unit, options) {
 export function axis(v, unit, { currency = null } = {}) {
   if (!isNumber(v)) return "";
   if (unit === "ratio") return `${short.format(v * 100)} %`;
-  if (unit === "1/s" || unit === "visitors" || Math.abs(v) >= 1e5) return compact.format(v);
+  if (!["s", "ms"].includes(unit) && !unit.startsWith("money")) return compact.format(v);
+  if (Math.abs(v) >= 1e5 && unit !== "s") return compact.format(v);
   return text(v, unit, { currency }).replace(/([.]0+)(?=\D|$)/, "");
 }
 
@@ -163,8 +164,27 @@ export function when(ms, now) {
   const [t, today] = [new Date(ms), new Date(now)];
   const time = clock(ms, { seconds: false });
   if (t.toDateString() === today.toDateString()) return time;
-  return `${t.getDate()} ${t.toLocaleString(locale, { month: "short" })}${t.getFullYear() === today.getFullYear() ? "" : ` ${t.getFullYear()}`} ${time}`;
+  return `${day(ms)}${t.getFullYear() === today.getFullYear() ? "" : ` ${t.getFullYear()}`} ${time}`;
 }
+
+// day writes a date: "26 Nov".
+export const day = (ms) => `${new Date(ms).getDate()} ${new Date(ms).toLocaleString(locale, { month: "short" })}`;
+
+// stamp writes a moment of a chart: with the day if the chart is of days, and with seconds if it is of less than an hour.
+export function stamp(ms, { left, right }) {
+  if (!isNumber(ms)) return NONE;
+  if (right - left > DAYS) return `${day(ms)} ${clock(ms, { seconds: false })}`;
+  return clock(ms, { seconds: right - left <= 7_200_000 });
+}
+
+// tick writes a moment at a line of the grid, step being the distance of lines.
+export function tick(ms, step) {
+  const t = new Date(ms);
+  if (step >= 86_400_000 || (step >= 3_600_000 && t.getHours() + t.getMinutes() === 0)) return day(ms);
+  return clock(ms, { seconds: step < 60_000 });
+}
+
+const DAYS = 20 * 3_600_000;
 
 // change compares with before. direction says whether it went up, and sense whether that is good ("better"), bad
 // ("worse") or neither ("neutral"). null: there is nothing to compare.
@@ -188,3 +208,6 @@ export function groupName(raw, key) {
   const symbol = (key === "device_type" || key === "event_type") && /^[A-Z][A-Z_]*$/.test(raw);
   return { name: symbol ? raw[0] + raw.slice(1).toLowerCase().replaceAll("_", " ") : raw, ours: false };
 }
+
+// keyName is the name of a group key as people read it.
+export const keyName = (key) => (key === "url" ? "URL" : key.charAt(0).toUpperCase() + key.slice(1).replaceAll("_", " "));

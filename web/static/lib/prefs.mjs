@@ -1,14 +1,19 @@
-import { effect, signal } from "../vendor/signals.mjs";
+import { batch, computed, effect, signal } from "../vendor/signals.mjs";
+import { DEFAULTS, PERIODS, read, write } from "./address.mjs";
 
-// What a person has chosen. The address holds what is looked at, so that it can be shared; the browser remembers the rest.
-
-export const PERIODS = { "15m": 15 * 60_000, "1h": 60 * 60_000 };
-export const PAGES = ["live", "pipeline"];
+// What a person has chosen. The address holds what is looked at; the browser remembers the rest.
 
 export const page = signal("live");
-export const period = signal("15m");
-export const selected = signal(null); // name of the metric in the main chart; null: the first
-export const currency = signal(null); // null: not chosen
+export const choices = Object.fromEntries(Object.entries(DEFAULTS).map(([name, byDefault]) => [name, signal(byDefault)]));
+
+const ofLive = (key) => computed(() => choices.live.value[key]);
+export const selected = ofLive("metric"); // name of the metric in the main chart; null: the first
+export const period = ofLive("period");
+export const compare = ofLive("compare");
+export const currency = ofLive("currency"); // null: not chosen
+export const chips = ofLive("group");
+export const periodMs = () => PERIODS.live[period.value];
+
 export const paused = signal(false);
 
 // theme is "light", "dark", or null: as the system has it.
@@ -27,10 +32,27 @@ function isDark() {
   return theme.peek() ? theme.peek() === "dark" : systemDark.matches;
 }
 
-export function go(to) {
-  page.value = to;
+let step = false; // the next address is a place of its own, to which one can go back
+
+// go shows another page, with changes to what was chosen there.
+export function go(to, changes = {}) {
+  step = true;
+  batch(() => {
+    page.value = to;
+    choices[to].value = { ...choices[to].peek(), ...changes };
+  });
+  step = false;
   scrollTo(0, 0);
 }
+
+// choose changes what was chosen on the page that is shown.
+export function choose(changes) {
+  const choice = choices[page.peek()];
+  choice.value = { ...choice.peek(), ...changes };
+}
+
+// address is what leads to a page with changes to what was chosen there.
+export const address = (to, changes = {}) => write(to, { ...choices[to].value, ...changes });
 
 // start reads the address and keeps it and the document up to date.
 export function start() {
@@ -44,22 +66,18 @@ export function start() {
     dark.value = isDark();
   });
   effect(() => {
-    const query = new URLSearchParams();
-    if (selected.value) query.set("metric", selected.value);
-    if (period.value !== "15m") query.set("period", period.value);
-    if (currency.value) query.set("currency", currency.value);
-    const hash = `#${page.value}${query.size ? "?" + query : ""}`;
-    if (hash !== location.hash && (hash !== "#live" || location.hash)) history.replaceState(null, "", hash);
+    const hash = write(page.value, choices[page.value].value);
+    if (hash === location.hash || (hash === "#live" && !location.hash)) return;
+    history[step ? "pushState" : "replaceState"](null, "", hash);
   });
 }
 
 function readAddress() {
-  const [name, query] = location.hash.slice(1).split("?");
-  const params = new URLSearchParams(query);
-  page.value = PAGES.includes(name) ? name : "live";
-  period.value = params.get("period") in PERIODS ? params.get("period") : "15m";
-  selected.value = params.get("metric");
-  currency.value = params.get("currency");
+  const { page: name, choice } = read(location.hash);
+  batch(() => {
+    page.value = name;
+    choices[name].value = choice;
+  });
 }
 
 // A browser can be told not to remember; then it doesn't.

@@ -12,9 +12,24 @@ export class Unanswered extends Error {
 export let clockAhead = 0;
 
 export async function get(path) {
+  const response = await ask(path, "application/json");
+  const body = await response.json().catch(() => null);
+  if (!response.ok) throw new Unanswered(body?.detail || body?.title || response.statusText, response.status);
+  if (body === null) throw new Unanswered("the answer is no JSON", response.status);
+  return body;
+}
+
+// getText asks for something in another form than JSON.
+export async function getText(path, type) {
+  const response = await ask(path, type);
+  if (!response.ok) throw new Unanswered(response.statusText, response.status);
+  return response.text();
+}
+
+async function ask(path, accept) {
   let response;
   try {
-    response = await fetch("/api/v1" + path, { headers: { accept: "application/json" }, signal: AbortSignal.timeout(15_000) });
+    response = await fetch("/api/v1" + path, { headers: { accept }, signal: AbortSignal.timeout(15_000) });
   } catch (error) {
     throw new Unanswered(error.message, 0);
   }
@@ -23,10 +38,7 @@ export async function get(path) {
     const ahead = date + 500 - Date.now();
     clockAhead = Math.abs(ahead) > 2000 ? ahead : 0;
   }
-  const body = await response.json().catch(() => null);
-  if (!response.ok) throw new Unanswered(body?.detail || body?.title || response.statusText, response.status);
-  if (body === null) throw new Unanswered("the answer is no JSON", response.status);
-  return body;
+  return response;
 }
 
 // history asks for the points of a metric that start in [from, to). group picks one group.

@@ -1,4 +1,5 @@
 import { batch, effect, signal } from "../vendor/signals.mjs";
+import { PERIODS } from "./address.mjs";
 import { Alerts } from "./alerts.mjs";
 import { Board } from "./board.mjs";
 import { timeLeft } from "./freshness.mjs";
@@ -88,7 +89,7 @@ async function loadMetrics() {
   }
 }
 
-const currentPeriod = () => prefs.PERIODS[prefs.period.peek()];
+const currentPeriod = () => PERIODS.live[prefs.period.peek()];
 
 // watch asks for what the page needs as it is now: first the numbers alone, which the server has at hand, then also the
 // lines, which it has to compute. A hidden page needs little; one that comes back starts anew, so that there is no hole.

@@ -1,5 +1,5 @@
 import { arrange, isMoney, pickCurrency, ranked, sense } from "./catalogue.mjs";
-import { change } from "./format.mjs";
+import { change, span } from "./format.mjs";
 import { chartLines, compareShift, Series } from "./series.mjs";
 
 // LiveData gathers what the live page shows: the series of its tiles and the rows of its lists. view() is a picture of it
@@ -118,7 +118,7 @@ export class LiveData {
   #chart(metric, tiles, groups, period, watermark) {
     const { open } = this.#rows(metric, tiles, groups);
     const lines = chartLines(this.#series.get(metric.name), open, { period, watermark });
-    return { metric, group: this.groupOf(metric), currency: isMoney(metric) ? this.#currency : null, watermark, period, ...lines };
+    return { metric, group: this.groupOf(metric), currency: isMoney(metric) ? this.#currency : null, watermark, period, earlier: `${span(period)} earlier`, ...lines };
   }
 }
 

@@ -1,3 +1,4 @@
+import { PAGES } from "../lib/address.mjs";
 import { freshness } from "../lib/freshness.mjs";
 import { html } from "../lib/html.mjs";
 import * as prefs from "../lib/prefs.mjs";
@@ -5,19 +6,14 @@ import { clockAhead } from "../lib/rest.mjs";
 import { alerts, catchUp, connection, now, pausedAt, pipeline, view } from "../lib/state.mjs";
 import { Bars, Half, Mark, Play } from "./icons.mjs";
 
-const names = { live: "Live", pipeline: "Pipeline" };
+const names = { live: "Live", history: "History", alerts: "Alerts", pipeline: "Pipeline" };
 
 export function Bar({ openHelp }) {
-  const tab = (name) => html`<a href=${"#" + name} class="tab" aria-current=${prefs.page.value === name ? "page" : null}
-    onClick=${(event) => {
-      event.preventDefault();
-      prefs.go(name);
-    }}>${names[name]}</a>`;
   const paused = prefs.paused.value;
   return html`<header class="bar">
     <div class="bar-in">
       <div class="brand"><${Mark} /><span class="brand-name">Tidemark</span></div>
-      <nav aria-label="Pages">${tab("live")}<${AlertsTab} />${tab("pipeline")}</nav>
+      <nav aria-label="Pages">${PAGES.map((name) => html`<${Tab} key=${name} name=${name} />`)}</nav>
       <${Freshness} />
       <div class="actions">
         <button class="button" aria-pressed=${paused} title="Pause or go on (space)" onClick=${() => (prefs.paused.value = !paused)}>
@@ -30,15 +26,19 @@ export function Bar({ openHelp }) {
   </header>`;
 }
 
-// AlertsTab leads to the list beside the main chart.
-function AlertsTab() {
-  const { firing, worst } = alerts.value ?? { firing: 0 };
+function Tab({ name }) {
   const show = (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // in a tab of its own
     event.preventDefault();
-    prefs.go("live");
-    requestAnimationFrame(() => document.getElementById("alerts")?.focus());
+    prefs.go(name, name === "alerts" ? { id: null, cursor: null } : {});
   };
-  return html`<a href="#live" class="tab" onClick=${show}>Alerts${firing > 0 && html`<span class=${`count ${worst.toLowerCase()}`}>${firing > 999 ? "999+" : firing}<span class="hidden"> firing</span></span>`}</a>`;
+  return html`<a href=${prefs.address(name)} class="tab" data-page=${name} aria-current=${prefs.page.value === name ? "page" : null} onClick=${show}>${names[name]}${name === "alerts" && html`<${Firing} />`}</a>`;
+}
+
+function Firing() {
+  const { firing, worst } = alerts.value ?? { firing: 0 };
+  if (firing === 0) return null;
+  return html`<span class=${`count ${worst.toLowerCase()}`}>${firing > 999 ? "999+" : firing}<span class="hidden"> firing</span></span>`;
 }
 
 function Freshness() {

@@ -1,44 +1,47 @@
-import { clock, span, text } from "../lib/format.mjs";
+import { groupName, stamp, text } from "../lib/format.mjs";
 import { html } from "../lib/html.mjs";
 import * as prefs from "../lib/prefs.mjs";
 import { useEffect, useLayoutEffect, useRef, useState } from "../vendor/hooks.mjs";
 import { ChartTable } from "./chart-table.mjs";
 import { makePlot } from "./plot.mjs";
 
-// Chart is a metric over the period, as a figure: a summary in a sentence, the drawing, and the same as a table.
-export function Chart({ chart, marks, past }) {
+// Chart is a metric over the period, as a figure: a summary in a sentence, the drawing, and the same as a table. select is
+// told what part of it was marked with the mouse.
+export function Chart({ chart, marks, past, note, table, setTable, select }) {
   const { metric, currency } = chart;
-  const [asTable, setAsTable] = useState(false);
   const show = (v) => text(v, metric.unit, { currency });
-  const length = span(chart.period);
+  const name = [metric.title, ...Object.entries(chart.group).map(([key, value]) => groupName(value, key).name)].join(", ");
   return html`<figure class="card figure" aria-labelledby="chart-title" data-metric=${metric.name} data-marks=${marks.length} data-points=${chart.closed.filter((v) => v !== null).length}>
     <header class="card-head">
-      <h2 id="chart-title">${metric.title}${currency ? `, ${currency}` : ""}</h2>
-      <span class="note">${span(metric.size_ms)} windows</span>
-      <span class="legend"><span><i class="legend-line"></i>closed</span><span><i class="legend-line open"></i>still open</span><span><i class="legend-line before"></i>${length} earlier</span></span>
-      <button class="button quiet" aria-pressed=${asTable} onClick=${() => setAsTable(!asTable)}>${asTable ? "Chart" : "Table"}</button>
+      <h2 id="chart-title" title=${name}>${name}</h2>
+      <span class="note">${note}</span>
+      <span class="legend"><span><i class="legend-line"></i>closed</span><span><i class="legend-line open"></i>still open</span>${chart.earlier && html`<span><i class="legend-line before"></i>${chart.earlier}</span>`}</span>
+      <button class="button quiet" aria-pressed=${table} onClick=${() => setTable(!table)}>${table ? "Chart" : "Table"}</button>
     </header>
-    <figcaption class="hidden">${summary(chart, show)}${marks.map((m) => ` An alert, ${m.severity.toLowerCase()}, at ${clock(m.at)}: ${show(m.value)}.`)}</figcaption>
-    ${asTable ? html`<${ChartTable} chart=${chart} show=${show} />` : html`<${Drawing} chart=${chart} marks=${marks} past=${past} show=${show} />`}
+    <figcaption class="hidden">${summary(chart, show)}${marks.map((m) => ` An alert, ${m.severity.toLowerCase()}, at ${stamp(m.at, chart)}: ${show(m.value)}.`)}</figcaption>
+    ${table ? html`<${ChartTable} chart=${chart} show=${show} />` : html`<${Drawing} chart=${chart} marks=${marks} past=${past} show=${show} select=${select} />`}
   </figure>`;
 }
 
-function summary({ metric, closed, times, left, watermark }, show) {
+function summary(chart, show) {
+  const { metric, closed, times, left, right, watermark } = chart;
   const known = closed.filter((v) => v !== null);
   if (known.length === 0) return `${metric.title}: no closed window in this period yet.`;
   const last = closed.findLastIndex((v) => v !== null);
-  return `${metric.title} from ${clock(left, { seconds: false })} to ${clock(watermark, { seconds: false })}: ` +
-    `${show(closed[last])} at ${clock(times[last])}, lowest ${show(Math.min(...known))}, highest ${show(Math.max(...known))}.`;
+  return `${metric.title} from ${stamp(left, chart)} to ${stamp(Math.min(right, watermark), chart)}: ` +
+    `${show(closed[last])} at ${stamp(times[last], chart)}, lowest ${show(Math.min(...known))}, highest ${show(Math.max(...known))}.`;
 }
 
-function Drawing({ chart, marks, past, show }) {
+function Drawing({ chart, marks, past, show, select }) {
   const box = useRef(null);
   const plot = useRef(null);
+  const latest = useRef(null);
+  latest.current = select;
   const [cursor, setCursor] = useState(null);
   const [spoken, setSpoken] = useState("");
 
   useLayoutEffect(() => {
-    plot.current = makePlot(box.current, setCursor);
+    plot.current = makePlot(box.current, { moved: setCursor, marked: (from, to) => latest.current?.(from, to) });
     return () => plot.current.destroy();
   }, []);
   useLayoutEffect(() => plot.current.show(chart, marks), [chart, JSON.stringify(marks)]);
@@ -73,7 +76,7 @@ function reading(chart, index, show) {
   const before = chart.before[index];
   const open = closed === null && chart.open[index] !== null;
   return {
-    time: clock(chart.times[index]), value: show(open ? chart.open[index] : closed), open,
+    time: stamp(chart.times[index], chart), value: show(open ? chart.open[index] : closed), open,
     before: before === null ? null : show(before),
   };
 }

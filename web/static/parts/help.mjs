@@ -1,10 +1,11 @@
 import { html } from "../lib/html.mjs";
 
 const keys = [
-  ["1", "Live"],
-  ["2", "Pipeline"],
+  ["1 – 4", "Live, History, Alerts, Pipeline"],
+  ["/", "Filter"],
   ["space", "Pause, or go on"],
   ["t", "Light or dark"],
+  ["[ ]", "History: earlier, later"],
   ["← →", "Move through the chart, when it has the focus"],
   ["?", "This list"],
 ];

@@ -1,8 +1,10 @@
+import { PERIODS } from "../lib/address.mjs";
 import { span, text } from "../lib/format.mjs";
 import { html } from "../lib/html.mjs";
 import * as prefs from "../lib/prefs.mjs";
 import { marks } from "../lib/alerts.mjs";
 import { alerts, connection, pipeline, trouble, view } from "../lib/state.mjs";
+import { useState } from "../vendor/hooks.mjs";
 import { AlertsCard } from "./alerts.mjs";
 import { Chart } from "./chart.mjs";
 import { NothingYet } from "./empty.mjs";
@@ -11,6 +13,7 @@ import { Spark } from "./spark.mjs";
 import { Tile, Tiles } from "./tiles.mjs";
 
 export function Live() {
+  const [table, setTable] = useState(false);
   const v = view.value;
   if (v === null) return html`<${Waiting} />`;
   const chosen = v.chart?.metric.name;
@@ -23,7 +26,7 @@ export function Live() {
       ? html`<${NothingYet} topic=${pipeline.value?.body.partitions[0]?.topic ?? "events"} />`
       : html`
         <div class="split">
-          ${v.chart && html`<${Chart} chart=${v.chart} marks=${marksOf(v.chart)} past=${past} />`}
+          ${v.chart && html`<${Chart} chart=${v.chart} marks=${marksOf(v.chart)} past=${past} note=${`${span(v.chart.metric.size_ms)} windows`} table=${table} setTable=${setTable} />`}
           <div class="aside">
             <${AlertsCard} />
             ${v.beside && html`<${Beside} tile=${v.beside} pressed=${v.beside.metric.name === chosen} />`}
@@ -33,7 +36,7 @@ export function Live() {
   </main>`;
 }
 
-const marksOf = ({ metric, group, left, right }) => marks(alerts.value?.all ?? [], { metric: metric.name, group, left, right });
+const marksOf = (chart) => marks(alerts.value?.all ?? [], chart);
 
 // Beside is a tile with room for the aggregates that its value is made from.
 function Beside({ tile, pressed }) {
@@ -49,10 +52,10 @@ function Beside({ tile, pressed }) {
 function Filters({ currencies, currency }) {
   return html`<div class="filters">
     <div class="segments" role="group" aria-label="Period">
-      ${Object.entries(prefs.PERIODS).map(([name, ms]) => html`<button aria-pressed=${prefs.period.value === name} onClick=${() => (prefs.period.value = name)}>${span(ms)}</button>`)}
+      ${Object.entries(PERIODS.live).map(([name, ms]) => html`<button aria-pressed=${prefs.period.value === name} onClick=${() => prefs.choose({ period: name })}>${span(ms)}</button>`)}
     </div>
     ${currencies.length > 1 && html`<label class="select"><span class="note">Currency</span>
-      <select value=${currency} onChange=${(event) => (prefs.currency.value = event.target.value)}>
+      <select value=${currency} onChange=${(event) => prefs.choose({ currency: event.target.value })}>
         ${currencies.map((name) => html`<option value=${name} selected=${name === currency}>${name}</option>`)}
       </select>
     </label>`}

@@ -1,9 +1,10 @@
-import { axis, clock } from "../lib/format.mjs";
+import { axis, tick } from "../lib/format.mjs";
 import uPlot from "../vendor/uplot.mjs";
 
 // makePlot draws charts into an element, whose size it follows. Colours come from the style, so that they are right in
-// light and dark. moved(cursor) is told {index, x, flip} where the cursor is, null when it has left.
-export function makePlot(element, moved) {
+// light and dark. moved(cursor) is told {index, x, flip} where the cursor is, null when it has left; marked(from, to) what
+// was marked with the mouse, in ms.
+export function makePlot(element, { moved, marked }) {
   let chart = null;
   let marks = [];
   const paint = () => getComputedStyle(element);
@@ -15,7 +16,7 @@ export function makePlot(element, moved) {
       ms: 1,
       padding: [12, 0, 0, 0],
       legend: { show: false },
-      cursor: { y: false, drag: { x: false, y: false, setScale: false }, points: { size: 7, width: 2, stroke: colour("--card"), fill: colour("--sea") } },
+      cursor: { y: false, drag: { x: true, y: false, setScale: false, dist: 8 }, points: { size: 7, width: 2, stroke: colour("--card"), fill: colour("--sea") } },
       scales: {
         x: { time: true, range: () => (chart ? [chart.left, chart.right] : [0, 1]) },
         y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] },
@@ -24,7 +25,7 @@ export function makePlot(element, moved) {
         {
           stroke: colour("--muted"), font: "11px Inter, system-ui", size: 28, gap: 8, space: 88,
           grid: { show: false }, ticks: { show: false }, border: { show: false },
-          values: (_, splits, __, ___, step) => splits.map((t) => clock(t, { seconds: step < 60_000 })),
+          values: (_, splits, __, ___, step) => splits.map((t) => tick(t, step)),
         },
         {
           stroke: colour("--muted"), font: "11px Inter, system-ui", size: () => (element.clientWidth < 480 ? 44 : 52), gap: 8, space: 56,
@@ -35,14 +36,22 @@ export function makePlot(element, moved) {
       ],
       series: [
         {},
-        { stroke: colour("--before"), width: 1.25, dash: [4, 4], points: { show: false } },
-        { stroke: colour("--sea"), fill: colour("--sea-wash"), width: 1.75, points: { show: false } },
+        { stroke: colour("--before"), width: 1.25, dash: [4, 4], points: lonely },
+        { stroke: colour("--sea"), fill: colour("--sea-wash"), width: 1.75, points: lonely },
         { stroke: colour("--sea"), width: 1.75, dash: [2, 3], points: { show: false } },
       ],
       hooks: {
         drawClear: [(u) => chart && drawOpen(u, chart.watermark, paint())],
         draw: [(u) => drawMarks(u, marks, paint())],
         setCursor: [(u) => moved(place(u))],
+        setSelect: [
+          (u) => {
+            const { left, width } = u.select;
+            if (width === 0) return;
+            u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+            marked(u.posToVal(left, "x"), u.posToVal(left + width, "x"));
+          },
+        ],
       },
     },
     [[], [], [], []],
@@ -78,6 +87,15 @@ function place(u) {
   return { index: idx, x, flip: left > u.bbox.width / devicePixelRatio / 2 };
 }
 
+// lonely shows points that no line leads to.
+const lonely = {
+  show: true, size: 4,
+  filter(u, index) {
+    const values = u.data[index];
+    return values.flatMap((v, i) => (v != null && values[i - 1] == null && values[i + 1] == null ? [i] : []));
+  },
+};
+
 const clean = [1, 2, 2.5, 5];
 const ofTime = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400];
 
@@ -108,6 +126,7 @@ function drawMarks(u, marks, style) {
 
 // drawOpen hatches what lies right of the watermark, and marks it: windows that end there can still change.
 function drawOpen(u, watermark, style) {
+  if (watermark === null || watermark >= u.scales.x.max) return;
   const ratio = devicePixelRatio;
   const { left, top, width, height } = u.bbox;
   const x = Math.max(left, Math.min(left + width, Math.round(u.valToPos(watermark + 1, "x", true))));
@@ -135,8 +154,9 @@ function drawOpen(u, watermark, style) {
   ctx.lineTo(x + ratio / 2, top + height);
   ctx.stroke();
   ctx.font = `${11 * ratio}px Inter, system-ui`;
-  ctx.textAlign = "right";
+  const room = x - left > 80 * ratio;
+  ctx.textAlign = room ? "right" : "left";
   ctx.textBaseline = "top";
-  ctx.fillText("watermark", x - 6 * ratio, top - 8 * ratio);
+  ctx.fillText("watermark", x + (room ? -6 : 6) * ratio, top - 8 * ratio);
   ctx.restore();
 }
