@@ -3,6 +3,7 @@ import { PAGES } from "./lib/address.mjs";
 import { html } from "./lib/html.mjs";
 import * as prefs from "./lib/prefs.mjs";
 import * as state from "./lib/state.mjs";
+import { AlertsPage } from "./parts/alerts-page.mjs";
 import { Bar } from "./parts/bar.mjs";
 import { Help } from "./parts/help.mjs";
 import { History } from "./parts/history.mjs";
@@ -12,7 +13,7 @@ import { Status } from "./parts/status.mjs";
 import { useEffect, useRef } from "./vendor/hooks.mjs";
 import { render } from "./vendor/preact.mjs";
 
-const pages = { live: Live, history: History, pipeline: Pipeline };
+const pages = { live: Live, history: History, alerts: AlertsPage, pipeline: Pipeline };
 
 function App() {
   const dialog = useRef(null);

@@ -30,7 +30,7 @@ const allowed = {
   "alerts.state": ["all", "firing", "resolved"],
   "alerts.severity": ["CRITICAL", "HIGH", "MEDIUM", "LOW"],
 };
-const times = ["from", "to", "step"]; // ms
+const times = { from: true, to: true, step: true }; // ms
 
 export function read(hash) {
   const [name, query = ""] = hash.replace(/^#/, "").split("?");
@@ -57,7 +57,7 @@ export function write(page, choice) {
 
 function one(place, key, text) {
   if (text === null || text === "") return null;
-  if (times.includes(key)) return /^\d{1,15}$/.test(text) && Number(text) > 0 ? Number(text) : null;
+  if (times[key]) return /^\d{1,15}$/.test(text) && Number(text) > 0 ? Number(text) : null;
   if (Array.isArray(DEFAULTS[place.split(".")[0]][key])) return text.split(",").filter((word) => allowed[place].includes(word));
   return !allowed[place] || allowed[place].includes(text) ? text : null;
 }

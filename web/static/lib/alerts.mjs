@@ -1,6 +1,9 @@
 // What is known of alerts. Pure.
 
 export const SEVERITIES = ["CRITICAL", "HIGH", "MEDIUM", "LOW"];
+export const TYPES = [
+  "HIGH_BOUNCE_RATE", "CONVERSION_FUNNEL_BREACH", "TRAFFIC_ANOMALY", "FRAUD_DETECTED", "PERFORMANCE_DEGRADATION", "CUSTOM_PATTERN",
+];
 const SHOWN = 50; // firing ones: in a storm the first say enough
 const RECENT = 5; // resolved ones
 const KEPT = 100; // resolved ones

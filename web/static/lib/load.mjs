@@ -5,8 +5,9 @@ const HIDDEN = 10_000; // ms between looks of a page that nobody sees, whether i
 const AGAIN = 5_000; // ms until what could not be answered is asked again
 
 // useAnswer asks whenever the key changes, and then again every so many ms, unless the page is hidden or stands still. What
-// was answered last stays until there is something new; current says whether it belongs to the key.
-export function useAnswer(key, ask, every = 0) {
+// was answered last stays until there is something new; current says whether it belongs to the key. A new beat has it ask at
+// once.
+export function useAnswer(key, ask, { every = 0, beat = 0 } = {}) {
   const [look, setLook] = useState({ key: null, answer: null, trouble: null });
   useEffect(() => {
     if (key === null) return;
@@ -33,6 +34,6 @@ export function useAnswer(key, ask, every = 0) {
       left = true;
       clearTimeout(timer);
     };
-  }, [key]);
+  }, [key, beat]);
   return { answer: look.answer, current: look.key === key, trouble: look.trouble?.key === key ? look.trouble.error : null };
 }

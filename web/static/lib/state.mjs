@@ -17,6 +17,7 @@ export const metrics = signal(null); // of /metrics, null until answered
 export const view = signal(null); // what LiveData made of the last frame
 export const connection = signal({ state: "connecting", retryAt: 0, problem: null });
 export const alerts = signal(null); // what Alerts makes of all that is known; null until REST has answered
+export const alertsBeat = signal(0); // moves when alerts have changed, at most twice a second
 export const announced = signal(""); // of the last alert that began to fire while the page was open
 export const pipeline = signal(null); // {body, at}
 export const catchUp = signal(null); // ms left, or null
@@ -132,11 +133,19 @@ function alertsChanged(op) {
   const entries = client.board("alerts").take();
   if (entries.length === 0) return;
   known.take(entries);
+  beatTimer ??= setTimeout(beat, 500);
   const fresh = entries.findLast((a) => a.state === "firing");
   batch(() => {
     if (alerts.peek() !== null) alerts.value = known.picture();
     if (fresh) announced.value = `Alert, ${fresh.severity.toLowerCase()}: ${fresh.title}`;
   });
+}
+
+let beatTimer = null;
+
+function beat() {
+  beatTimer = null;
+  if (!prefs.paused.peek()) alertsBeat.value++;
 }
 
 // loadAlerts reads what fires, and what was resolved not long ago.
@@ -149,7 +158,10 @@ async function loadAlerts(into) {
       into.take(page.alerts);
       next = page.next;
     } while (next);
-    if (into === known) alerts.value = into.picture();
+    if (into === known) {
+      alerts.value = into.picture();
+      beat();
+    }
   } catch (error) {
     if (error.status === undefined) throw error;
     if (into === known) setTimeout(() => into === known && loadAlerts(into), 2000);

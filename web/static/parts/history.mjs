@@ -36,7 +36,7 @@ function Metric({ metric, choice }) {
   const group = groupOf(metric, choice.group);
   const key = JSON.stringify([metric.name, metric.hash, choice.period, choice.from, choice.to, asked.step, choice.compare, group]);
   const every = asked.fixed && asked.to < now.peek() ? 0 : Math.min(60_000, Math.max(10_000, asked.unit));
-  const { answer, current, trouble: problem } = useAnswer(key, () => load(metric, choice, group), every);
+  const { answer, current, trouble: problem } = useAnswer(key, () => load(metric, choice, group), { every });
   const drawn = useMemo(() => answer && lines(answer.metric, answer.asked, answer), [answer]);
   const mine = answer?.metric.name === metric.name; // what another metric was says nothing here
   return html`<main class="page" aria-busy=${!current && !problem} data-key=${current ? "current" : "awaited"}>
@@ -65,7 +65,7 @@ async function load(metric, choice, group) {
     get(`/alerts?from=${asked.from}&to=${asked.to + 1}&limit=1000`),
   ]);
   // Amounts of different currencies can't be compared: how often there are some can.
-  if (split && isMoney(metric)) all.series.sort((a, b) => b.points.length - a.points.length);
+  if (split && isMoney(metric)) all.series.sort((a, b) => named(b) - named(a) || b.points.length - a.points.length);
   const said = one ?? all;
   const series = said.series[0] ?? null;
   let before;
@@ -75,6 +75,8 @@ async function load(metric, choice, group) {
     watermark: said.watermark_ms, partial: said.partial, estimate: said.estimate, error: said.relative_error, warnings: (one ?? all).warnings.filter((w) => !leftOut(w)), more: all?.warnings.some(leftOut) ?? false,
   };
 }
+
+const named = (series) => (Object.values(series.group).some((name) => name === "(none)" || name === "(other)") ? 0 : 1);
 
 // What is left out of the list of groups is said there.
 const leftOut = (warning) => warning.includes("more series are left out");
