@@ -4,7 +4,7 @@ import { Board } from "../static/lib/board.mjs";
 import { arrange, pickCurrency, ranked, sense } from "../static/lib/catalogue.mjs";
 import { freshness, timeLeft, verdictTone } from "../static/lib/freshness.mjs";
 import { preview, Tally } from "../static/lib/letters.mjs";
-import { chartLines, Series } from "../static/lib/series.mjs";
+import { chartLines, compareShift, Series } from "../static/lib/series.mjs";
 import { LiveData } from "../static/lib/view.mjs";
 
 const metric = (name, more = {}) => ({
@@ -87,7 +87,7 @@ test("a series knows its holes, and its exact means", () => {
 test("chart lines: closed up to the watermark, open beyond it, and the comparison shifted", () => {
   const s = new Series(5000, 5000);
   for (let end = 5000; end <= 60_000; end += 5000) s.add(row("m", end, end / 1000));
-  const lines = chartLines(s, [row("m", 65_000, 2, { kind: "provisional" })], { period: 30_000, watermark: 61_000 });
+  const lines = chartLines(s, [row("m", 65_000, 2, { kind: "provisional" })], { period: 30_000, watermark: 61_000, before: s, shift: compareShift("previous", 30_000, 5000) });
   assert.deepEqual(lines.times, [35_000, 40_000, 45_000, 50_000, 55_000, 60_000, 65_000]);
   assert.deepEqual(lines.closed, [35, 40, 45, 50, 55, 60, null]);
   assert.deepEqual(lines.open, [null, null, null, null, null, 60, 2]);
@@ -100,13 +100,13 @@ test("a view has a tile's last closed value, and no number where there is none",
   const data = new LiveData([metric("views", { type: "PAGE_VIEWS_PER_SECOND" }), revenue]);
   const tiles = board(11_000, [row("views", 10_000, 4), row("views", 15_000, 9, { kind: "provisional" })]);
   const groups = board(11_000, []);
-  assert.deepEqual(data.take(tiles, groups, null), []);
+  assert.deepEqual(data.take(tiles, groups), []);
   const v = data.view(tiles, groups, { period: 900_000, selected: null });
   assert.deepEqual(v.tiles.map((t) => [t.metric.name, t.value, t.change]), [["views", 4, null], ["revenue", null, null]]);
   assert.equal(v.chart.metric.name, "views");
 
   const paid = board(11_000, [row("revenue", 10_000, 2, { group: { currency: "EUR" } })]);
-  assert.deepEqual(data.take(tiles, paid, null).map((h) => [h.group, h.from]), [[{ currency: "EUR" }, null]]);
+  assert.deepEqual(data.take(tiles, paid).map((h) => [h.group, h.from]), [[{ currency: "EUR" }, null]]);
   assert.deepEqual(data.view(tiles, paid, { period: 900_000, selected: "revenue" }).tiles[1].value, 2);
   assert.equal(data.view(tiles, paid, { period: 900_000, selected: "revenue" }).chart.currency, "EUR");
 });
@@ -117,7 +117,7 @@ test("a short rate is compared by the minute, and only with a whole one", () => 
   for (let start = 0; start < 1_000_000; start += 5000) points.push([start, start < 500_000 ? 100 : 110]);
   data.takeHistory([{ metric: "views", step_ms: 5000, points }]);
   const tiles = board(1_000_000, [row("views", 1_000_000, 150)]);
-  data.take(tiles, new Board(), null);
+  data.take(tiles, new Board());
   const [tile] = data.view(tiles, new Board(), { period: 900_000, selected: null }).tiles;
   assert.equal(tile.before, 100);
   assert.equal(tile.change.direction, "up");
@@ -134,13 +134,13 @@ test("how fresh the page is", () => {
     const { tone, title, detail } = freshness({ ...base, ...more });
     return `${tone}: ${title}, ${detail}`;
   };
-  assert.equal(say({}), "live: Live, closed up to 5 s ago");
-  assert.equal(say({ now: 40_000, ahead: 60_000 }), "live: Live, closed up to 5 s ago");
+  assert.equal(say({}), "live: Live, data 5.0 s old");
+  assert.equal(say({ now: 40_000, ahead: 60_000 }), "live: Live, data 5.0 s old");
   assert.equal(say({ watermark: null }), "still: Waiting, no events yet");
-  assert.equal(say({ pipeline: null }), "live: Live, closed up to 5 s ago");
-  assert.match(say({ now: 200_000 }), /^busy: Stale, since \d\d:\d\d:35$/);
+  assert.equal(say({ pipeline: null }), "live: Live, data 5.0 s old");
+  assert.match(say({ now: 200_000 }), /^busy: Stale, since \d\d:\d\d$/);
   assert.equal(say({ pipeline: { ...running, partitions: [{ lag: 0, idle: true }] } }), "still: Quiet, no events are arriving");
-  assert.equal(say({ pipeline: { ...running, state: "catching_up", partitions: [{ lag: 2_100_000 }] }, left: 40_000 }), "busy: Catching up, 2,100,000 behind, 40 s left");
+  assert.equal(say({ pipeline: { ...running, state: "catching_up", partitions: [{ lag: 2_100_000 }] }, left: 40_000 }), "busy: Catching up, 2.1 M behind, 40 s left");
   assert.equal(say({ pipeline: { ...running, state: "catching_up", held: "the disk is nearly full" } }), "bad: Held, the disk is nearly full");
   assert.equal(say({ pipeline: { ...running, state: "faulted", verdict: "Partition 7 stands still" } }), "bad: Faulted, Partition 7 stands still");
   assert.equal(say({ connection: { state: "waiting", retryAt: 103_200 } }), "bad: Disconnected, retrying in 4 s");

@@ -38,6 +38,9 @@ export function whole(v) {
   return Math.abs(v) >= 1e7 ? fixed(v) : decimals(0).format(v);
 }
 
+// many writes a count in few characters: "2.1 M".
+export const many = (v) => (isNumber(v) && v >= 1e6 ? `${decimals(1).format(v / 1e6)} M` : whole(v));
+
 // share writes a part of a whole in per cent.
 export function share(part, total) {
   if (!isNumber(part) || !isNumber(total) || total <= 0) return NONE;

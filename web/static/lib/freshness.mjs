@@ -1,4 +1,4 @@
-import { age, clock, fixed } from "./format.mjs";
+import { age, clock, many } from "./format.mjs";
 
 // freshness says in a few words how far what is shown can be trusted. Pure. The tone is "live", "busy" (it will pass),
 // "bad" (it needs somebody) or "still" (nothing moves, and that is right).
@@ -24,7 +24,7 @@ export function freshness({ connection, pipeline, left = null, watermark, now, a
   if (pipeline?.state === "faulted") return { tone: "bad", title: "Faulted", detail: pipeline.verdict };
   if (pipeline?.state === "stopping") return { tone: "busy", title: "Stopping", detail: "" };
   if (pipeline?.state === "catching_up") {
-    const behind = `${fixed(totalLag(pipeline), 0)} behind`;
+    const behind = `${many(totalLag(pipeline))} behind`;
     return { tone: "busy", title: "Catching up", detail: left === null ? behind : `${behind}, ${age(left)} left` };
   }
   if (watermark === null) return { tone: "still", title: "Waiting", detail: "no events yet" };
@@ -32,8 +32,8 @@ export function freshness({ connection, pipeline, left = null, watermark, now, a
   if (pipeline && pipeline.partitions.length > 0 && pipeline.partitions.every((p) => p.idle)) {
     return { tone: "still", title: "Quiet", detail: "no events are arriving" };
   }
-  if (behind > 30_000) return { tone: "busy", title: "Stale", detail: `since ${clock(watermark)}` };
-  return { tone: "live", title: "Live", detail: `closed up to ${Math.max(0, Math.round(behind / 1000))} s ago` };
+  if (behind > 30_000) return { tone: "busy", title: "Stale", detail: `since ${clock(watermark, { seconds: false })}` };
+  return { tone: "live", title: "Live", detail: `data ${age(Math.max(0, behind))} old` };
 }
 
 // verdictTone is the colour of the pipeline's verdict. Running is not always well: the sentence says so.

@@ -1,5 +1,5 @@
 import { batch, computed, effect, signal } from "../vendor/signals.mjs";
-import { DEFAULTS, PERIODS, read, write } from "./address.mjs";
+import { DEFAULTS, read, write } from "./address.mjs";
 
 // What a person has chosen. The address holds what is looked at; the browser remembers the rest.
 
@@ -12,7 +12,6 @@ export const period = ofLive("period");
 export const compare = ofLive("compare");
 export const currency = ofLive("currency"); // null: not chosen
 export const chips = ofLive("group");
-export const periodMs = () => PERIODS.live[period.value];
 
 export const paused = signal(false);
 

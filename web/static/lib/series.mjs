@@ -73,13 +73,17 @@ export class Series {
   }
 }
 
-// compareShift is how far back the comparison lies: the period, made up to whole slides so that points meet points.
-export const compareShift = (period, slide) => Math.ceil(period / slide) * slide;
+const WEEK = 7 * 86_400_000;
+
+// compareShift is how far back the comparison lies, made up to whole slides so that points meet points; null without one.
+export function compareShift(compare, period, slide) {
+  if (compare === "none") return null;
+  return Math.ceil((compare === "week" ? WEEK : period) / slide) * slide;
+}
 
 // chartLines are the lines of the main chart on one time axis: closed values, open values (which begin at the last closed
-// one, so that the lines meet), and the values of one period earlier.
-export function chartLines(series, open, { period, watermark }) {
-  const shift = compareShift(period, series.slide);
+// one, so that the lines meet), and those of the series before, by the shift earlier.
+export function chartLines(series, open, { period, watermark, before, shift }) {
   const newest = Math.max(watermark + 1, series.last ?? 0, ...open.map((row) => row.window_end_ms));
   const right = Math.max(newest, watermark + 1 + period * 0.04);
   const left = newest - period;
@@ -87,6 +91,6 @@ export function chartLines(series, open, { period, watermark }) {
   const waiting = new Map(open.map((row) => [row.window_end_ms, row.value]));
   const closed = axis.times.map((t) => (waiting.has(t) ? null : series.at(t)));
   const opened = axis.times.map((t) => (waiting.has(t) ? waiting.get(t) : t === series.last ? series.at(t) : null));
-  const before = axis.times.map((t) => series.at(t - shift));
-  return { left, right, shift, times: axis.times, closed, open: opened, before };
+  const earlier = axis.times.map((t) => (shift === null ? null : before.at(t - shift)));
+  return { left, right, times: axis.times, closed, open: opened, before: earlier };
 }

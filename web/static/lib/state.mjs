@@ -33,7 +33,7 @@ const HIDDEN_HZ = 0.1;
 let live = null; // LiveData
 let numbers = false; // the first numbers are there
 let scheduled = false;
-const filling = new Set(); // metrics whose history is being read
+const filling = new Set(); // series whose history is being read
 let known = null; // Alerts; not shown before it is loaded
 
 const client = new LiveClient({
@@ -66,6 +66,8 @@ export function start() {
     prefs.selected.value;
     prefs.currency.value;
     prefs.period.value;
+    prefs.compare.value;
+    prefs.chips.value;
     if (prefs.paused.peek()) prefs.paused.value = false; // to choose is to want to see
     else publish();
   });
@@ -112,7 +114,7 @@ function changed(name, op) {
   if (name === null || !live) return;
   if (op === "snapshot" && name === "tiles") {
     live.takeHistory(client.board("tiles").history);
-    for (const m of live.money) fillMoney(m);
+    for (const m of live.split) fill({ metric: m, group: live.groupOf(m), from: null });
     if (!numbers) {
       numbers = true;
       watch();
@@ -176,38 +178,51 @@ function publish() {
   const tiles = client.board("tiles") ?? nothing;
   const groups = client.board("groups") ?? nothing;
   if (!live || (tiles.seq === null && groups.seq === null && view.peek() === null)) return;
-  for (const hole of live.take(tiles, groups, prefs.currency.peek())) fill(hole);
-  if (tiles.watermark !== null) live.forget(tiles.watermark, currentPeriod());
+  const chips = prefs.chips.peek();
+  const compare = prefs.compare.peek();
+  for (const hole of live.take(tiles, groups, { currency: prefs.currency.peek(), chips })) fill(hole);
+  if (tiles.watermark !== null) {
+    live.forget(tiles.watermark, currentPeriod());
+    if (compare === "week") for (const lack of live.weekAgo(tiles.watermark, currentPeriod())) fillWeek(lack);
+  }
   if (prefs.paused.peek() && view.peek() !== null) return;
-  view.value = live.view(tiles, groups, { period: currentPeriod(), selected: prefs.selected.peek() });
+  view.value = live.view(tiles, groups, { period: currentPeriod(), selected: prefs.selected.peek(), compare, chips });
 }
 
 // fill reads what a series lacks. While one answer is awaited no other is asked for: what it misses, the next refresh has.
 async function fill({ metric, group, from }) {
-  if (filling.has(metric.name)) return;
-  filling.add(metric.name);
+  const series = live.series(metric.name); // another one when another group is picked meanwhile
+  if (filling.has(series)) return;
+  filling.add(series);
   try {
     const to = Date.now() + 60_000;
     const start = from === null ? to - 2 * currentPeriod() - metric.size_ms - 120_000 : from - metric.size_ms;
     const answer = await history(metric.name, { from: start, to, group, limit: 1 });
-    if (answer.series.length > 0) live.series(metric.name).fill(answer.series[0].points, answer.step_ms);
+    if (answer.series.length > 0) series.fill(answer.series[0].points, answer.step_ms);
     publish();
   } catch (error) {
     if (error.status === undefined) throw error; // ours, not the server's
+    if (from === null) setTimeout(() => live.series(metric.name) === series && fill({ metric, group, from }), 5000);
   } finally {
-    filling.delete(metric.name);
+    filling.delete(series);
   }
 }
 
-function fillMoney(metric) {
-  const group = live.groupOf(metric);
-  if (Object.values(group)[0] !== null) fill({ metric, group, from: null });
+async function fillWeek({ metric, group, from, to, series }) {
+  try {
+    const answer = await history(metric.name, { from, to, group, limit: 1 });
+    if (answer.series.length > 0) series.fill(answer.series[0].points, answer.step_ms);
+    publish();
+  } catch (error) {
+    if (error.status === undefined) throw error;
+    setTimeout(() => live.forgetWeek(metric), 5000);
+  }
 }
 
 // refresh reads the last minutes again. The live channel corrects the last window of a metric only.
 function refresh() {
   if (!live || document.hidden || client.state !== "open") return;
-  for (const metric of live.tiles) {
+  for (const metric of live.charted) {
     const last = live.series(metric.name).last;
     const group = live.groupOf(metric);
     if (last !== null && !Object.values(group).includes(null)) fill({ metric, group, from: last - RECENT });

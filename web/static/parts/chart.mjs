@@ -3,6 +3,7 @@ import { html } from "../lib/html.mjs";
 import * as prefs from "../lib/prefs.mjs";
 import { useEffect, useLayoutEffect, useRef, useState } from "../vendor/hooks.mjs";
 import { ChartTable } from "./chart-table.mjs";
+import { Titled } from "./titled.mjs";
 import { makePlot } from "./plot.mjs";
 
 // Chart is a metric over the period, as a figure: a summary in a sentence, the drawing, and the same as a table. select is
@@ -13,9 +14,9 @@ export function Chart({ chart, marks, past, note, table, setTable, select }) {
   const name = [metric.title, ...Object.entries(chart.group).map(([key, value]) => groupName(value, key).name)].join(", ");
   return html`<figure class="card figure" aria-labelledby="chart-title" data-metric=${metric.name} data-marks=${marks.length} data-points=${chart.closed.filter((v) => v !== null).length}>
     <header class="card-head">
-      <h2 id="chart-title" title=${name}>${name}</h2>
+      <${Titled} metric=${metric} id="chart-title" name=${name} />
       <span class="note">${note}</span>
-      <span class="legend"><span><i class="legend-line"></i>closed</span><span><i class="legend-line open"></i>still open</span>${chart.earlier && html`<span><i class="legend-line before"></i>${chart.earlier}</span>`}</span>
+      <span class="legend"><span><i class="legend-line"></i>closed</span><span><i class="legend-line open"></i>still open</span>${chart.earlier && html`<span><i class="legend-line before"></i>${chart.earlier}${chart.before.every((v) => v === null) ? ": no data" : ""}</span>`}</span>
       <button class="button quiet" aria-pressed=${table} onClick=${() => setTable(!table)}>${table ? "Chart" : "Table"}</button>
     </header>
     <figcaption class="hidden">${summary(chart, show)}${marks.map((m) => ` An alert, ${m.severity.toLowerCase()}, at ${stamp(m.at, chart)}: ${show(m.value)}.`)}</figcaption>

@@ -1,13 +1,12 @@
-import { PERIODS } from "../lib/address.mjs";
 import { span, text } from "../lib/format.mjs";
 import { html } from "../lib/html.mjs";
-import * as prefs from "../lib/prefs.mjs";
 import { marks } from "../lib/alerts.mjs";
 import { alerts, connection, pipeline, trouble, view } from "../lib/state.mjs";
 import { useState } from "../vendor/hooks.mjs";
 import { AlertsCard } from "./alerts.mjs";
 import { Chart } from "./chart.mjs";
 import { NothingYet } from "./empty.mjs";
+import { LiveFilters } from "./live-filters.mjs";
 import { GroupList } from "./lists.mjs";
 import { Spark } from "./spark.mjs";
 import { Tile, Tiles } from "./tiles.mjs";
@@ -20,13 +19,13 @@ export function Live() {
   const past = connection.value.state !== "open"; // what is shown is how it was
   return html`<main class=${past ? "page past" : "page"} data-seq=${v.seq} data-group-seq=${v.groupSeq}>
     <h1 class="hidden">Live</h1>
-    <${Filters} currencies=${v.currencies} currency=${v.tiles.find((t) => t.currency)?.currency ?? null} />
+    <${LiveFilters} view=${v} />
     <${Tiles} tiles=${v.tiles} chosen=${chosen} />
     ${v.watermark === null
       ? html`<${NothingYet} topic=${pipeline.value?.body.partitions[0]?.topic ?? "events"} />`
       : html`
         <div class="split">
-          ${v.chart && html`<${Chart} chart=${v.chart} marks=${marksOf(v.chart)} past=${past} note=${`${span(v.chart.metric.size_ms)} windows`} table=${table} setTable=${setTable} />`}
+          ${v.chart && html`<${Chart} chart=${v.chart} marks=${marksOf(v.chart)} past=${past} note=${noteOf(v.chart)} table=${table} setTable=${setTable} />`}
           <div class="aside">
             <${AlertsCard} />
             ${v.beside && html`<${Beside} tile=${v.beside} pressed=${v.beside.metric.name === chosen} />`}
@@ -35,6 +34,8 @@ export function Live() {
         <div class="lists" data-columns=${v.lists.length}>${v.lists.map((list) => html`<${GroupList} key=${list.metric.name} list=${list} />`)}</div>`}
   </main>`;
 }
+
+const noteOf = (chart) => `${span(chart.metric.size_ms)} windows${chart.filter === "not filtered" ? " · not filtered" : ""}`;
 
 const marksOf = (chart) => marks(alerts.value?.all ?? [], chart);
 
@@ -47,19 +48,6 @@ function Beside({ tile, pressed }) {
       <span class="aggregates">${metric.aggregates.map((name) => html`<span><span class="note">${name}</span> ${text(row?.aggregates[name] ?? null, unit(name))}</span>`)}</span>
     <//>
   </section>`;
-}
-
-function Filters({ currencies, currency }) {
-  return html`<div class="filters">
-    <div class="segments" role="group" aria-label="Period">
-      ${Object.entries(PERIODS.live).map(([name, ms]) => html`<button aria-pressed=${prefs.period.value === name} onClick=${() => prefs.choose({ period: name })}>${span(ms)}</button>`)}
-    </div>
-    ${currencies.length > 1 && html`<label class="select"><span class="note">Currency</span>
-      <select value=${currency} onChange=${(event) => prefs.choose({ currency: event.target.value })}>
-        ${currencies.map((name) => html`<option value=${name} selected=${name === currency}>${name}</option>`)}
-      </select>
-    </label>`}
-  </div>`;
 }
 
 // Waiting has the shape of the page, so that nothing moves when the first numbers come.

@@ -36,8 +36,8 @@ export function makePlot(element, { moved, marked }) {
       ],
       series: [
         {},
-        { stroke: colour("--before"), width: 1.25, dash: [4, 4], points: lonely },
         { stroke: colour("--sea"), fill: colour("--sea-wash"), width: 1.75, points: lonely },
+        { stroke: colour("--before"), width: 1.25, dash: [4, 4], points: lonely },
         { stroke: colour("--sea"), width: 1.75, dash: [2, 3], points: { show: false } },
       ],
       hooks: {
@@ -65,7 +65,7 @@ export function makePlot(element, { moved, marked }) {
     show(next, alerts) {
       chart = next;
       marks = alerts;
-      plot.setData([next.times, next.before, next.closed, next.open]);
+      plot.setData([next.times, next.closed, next.before, next.open]);
     },
     point(index) {
       plot.setCursor({ left: plot.valToPos(chart.times[index], "x"), top: 0 });

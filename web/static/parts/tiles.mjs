@@ -19,7 +19,7 @@ export function Tile({ tile, pressed, children }) {
   return html`<div class="tile">
     <button class="tile-face" aria-pressed=${pressed} aria-describedby=${tip} data-metric=${metric.name} data-window=${row?.window_end_ms}
       onClick=${() => prefs.choose({ metric: metric.name })}>
-      <span class="tile-head"><span class="tile-title">${metric.title}</span><span class="tile-window">${currency ? html`<span class="tile-currency">${currency} · </span>` : null}${span(metric.size_ms)}</span></span>
+      <span class="tile-head"><span class="tile-title">${metric.title}</span><span class=${tile.filter === "not filtered" ? "tile-window unfiltered" : "tile-window"}>${currency ? html`<span class="tile-currency">${currency} · </span>` : null}${tile.filter === "not filtered" ? "not filtered" : span(metric.size_ms)}</span></span>
       <span class="tile-line">
         <span class="tile-value">${sign && html`<span class="sign" aria-label="about">${sign}</span>`}<span class="number">${number}</span>${unit && unit.length <= 3 && html`<span class="unit">${unit}</span>`}</span>
         <${Change} tile=${tile} />
@@ -45,11 +45,12 @@ function Change({ tile }) {
   </span>`;
 }
 
-function explain({ metric, currency, row, value, before }) {
+function explain({ metric, currency, row, value, before, earlier, filter }) {
   const show = (v) => text(v, metric.unit, { currency });
   const lines = [];
   if (row) lines.push(`${clock(row.window_start_ms)} to ${clock(row.window_end_ms)}: ${show(value)}.`);
-  if (before !== null) lines.push(`${span(prefs.periodMs())} earlier: ${show(before)}.`);
+  if (before !== null) lines.push(`${earlier}: ${show(before)}.`);
   if (metric.relative_error > 0) lines.push(`An estimate, typically within ${(metric.relative_error * 100).toFixed(1)} %.`);
+  if (filter === "not filtered") lines.push("It is not split by what the filter names, so it shows everything.");
   return lines.join(" ");
 }
