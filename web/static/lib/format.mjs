@@ -91,6 +91,7 @@ export function axis(v, unit, { currency = null } = {}) {
   if (unit === "ratio") return `${short.format(v * 100)} %`;
   if (!["s", "ms"].includes(unit) && !unit.startsWith("money")) return compact.format(v);
   if (Math.abs(v) >= 1e5 && unit !== "s") return compact.format(v);
+  if (unit === "ms" && v >= 1000) return `${short.format(v / 1000)} s`;
   return text(v, unit, { currency }).replace(/([.]0+)(?=\D|$)/, "");
 }
 

@@ -1,4 +1,4 @@
-// What is known of records that can't be used. Pure.
+// What is known of records that can't be used, and of those that came too late. Pure.
 
 const SAMPLES = 20;
 
@@ -15,6 +15,26 @@ export class Tally {
       this.read++;
       this.reasons.set(dead_letter.reason, (this.reasons.get(dead_letter.reason) ?? 0) + 1);
       this.samples.unshift({ seq, at_ms, ...dead_letter });
+    }
+    this.samples.length = Math.min(this.samples.length, SAMPLES);
+  }
+}
+
+// LateTally counts by definition what was refused because it came too late, and keeps the newest samples. A record that
+// several definitions refused counts for each.
+export class LateTally {
+  after = 0;
+  read = 0; // records, of one commit and partition counted once
+  reasons = new Map(); // definition -> count
+  samples = []; // newest first
+
+  add(entries) {
+    for (const { seq, at_ms, late } of entries) {
+      this.after = seq;
+      this.read += late.count;
+      for (const [name, n] of Object.entries(late.by_definition)) this.reasons.set(name, (this.reasons.get(name) ?? 0) + n);
+      const refused = Object.keys(late.by_definition).join(", ");
+      for (const s of late.samples) this.samples.unshift({ ...s, at_ms, topic: late.topic, partition: late.partition, refused });
     }
     this.samples.length = Math.min(this.samples.length, SAMPLES);
   }

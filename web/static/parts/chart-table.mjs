@@ -14,7 +14,7 @@ export function ChartTable({ chart, show }) {
       <thead><tr><th scope="col">Up to</th><th scope="col" class="num">Value</th>${chart.earlier && html`<th scope="col" class="num">${chart.earlier}</th>`}<th scope="col"><span class="hidden">State</span></th></tr></thead>
       <tbody>${rows.map((i) => {
         const open = chart.closed[i] === null && chart.open[i] !== null;
-        return html`<tr key=${chart.times[i]}><th scope="row">${stamp(chart.times[i], chart)}</th><td class="num">${show(open ? chart.open[i] : chart.closed[i])}</td>${chart.earlier && html`<td class="num note">${show(chart.before[i])}</td>`}<td class="note">${open ? "still open" : ""}</td></tr>`;
+        return html`<tr key=${chart.times[i]} data-at=${chart.times[i]}><th scope="row">${stamp(chart.times[i], chart)}</th><td class="num">${show(open ? chart.open[i] : chart.closed[i])}</td>${chart.earlier && html`<td class="num note">${show(chart.before[i])}</td>`}<td class="note">${open ? "still open" : ""}</td></tr>`;
       })}</tbody>
     </table>
     ${last + 1 > limit && html`<button class="button more" onClick=${() => setLimit(limit * 4)}>${last + 1 - limit} more</button>`}

@@ -1,9 +1,11 @@
-import { age, bytes, fixed, percent, span, whole } from "../lib/format.mjs";
+import { age, bytes, fixed, percent, whole } from "../lib/format.mjs";
 import { totalLag, verdictTone } from "../lib/freshness.mjs";
 import { html } from "../lib/html.mjs";
 import { clockAhead } from "../lib/rest.mjs";
-import { catchUp, metrics, pipeline, trouble } from "../lib/state.mjs";
-import { Letters } from "./letters.mjs";
+import { catchUp, pipeline, trouble } from "../lib/state.mjs";
+import { Commits } from "./commits.mjs";
+import { Definitions } from "./definitions.mjs";
+import { Late, Letters } from "./letters.mjs";
 import { Partitions } from "./partitions.mjs";
 
 export function Pipeline() {
@@ -23,6 +25,7 @@ export function Pipeline() {
           ? `about ${age(catchUp.value)} left at the present pace`
           : `${whole(p.partitions.length)} partitions · last commit ${age(p.commit.age_ms)} ago · feed at ${whole(p.commit.seq)}`}</p>
       </header>
+      ${p.partitions.filter((one) => one.fault || one.waiting).map((one) => html`<p class=${one.fault ? "stands bad" : "stands busy-text"} key=${one.partition}><strong>${one.topic}/${one.partition}</strong> ${one.fault ? `stands still: ${one.fault}` : `waits: ${one.waiting}`}</p>`)}
       <dl class="figures">
         <${Figure} name="Reading" value=${fixed(rate, 1)} unit="records/s" />
         <${Figure} name="Lag" value=${whole(totalLag(p))} unit="records" />
@@ -33,13 +36,15 @@ export function Pipeline() {
       </dl>
     </section>
     <div class="split">
-      <${Partitions} partitions=${p.partitions} watermark=${p.watermark_ms} />
+      <${Partitions} partitions=${p.partitions} watermark=${p.watermark_ms} now=${look.at + clockAhead} />
       <div class="aside">
         <${Records} counters=${p.counters} />
+        <${Commits} />
         <${Outputs} pipeline=${p} />
       </div>
     </div>
     <${Letters} total=${p.counters.dead_letters} />
+    <${Late} total=${p.counters.late + p.counters.late_partly} />
     <${Definitions} />
   </main>`;
 }
@@ -58,6 +63,7 @@ function Records({ counters: c }) {
       ${line("Dead letters", c.dead_letters, "can't be used")}
       ${line("Duplicates", c.duplicates, "seen before")}
     </tbody><tfoot><tr><th scope="row">Consumed</th><td class="num">${whole(c.consumed)}</td><td></td></tr></tfoot></table>
+    ${c.bad_values > 0 && html`<p class="note small">${whole(c.bad_values)} values were no numbers, or out of range, and counted as missing.</p>`}
     ${c.late_partly > 0 && html`<p class="note small">${whole(c.late_partly)} of the applied were late for some definitions.</p>`}
   </section>`;
 }
@@ -66,26 +72,8 @@ function Outputs({ pipeline: p }) {
   return html`<section class="card" aria-labelledby="outputs">
     <header class="card-head"><h2 id="outputs">Readers</h2><span class="note">feed at ${whole(p.commit.seq)}</span></header>
     <table class="plain"><tbody>
-      ${p.readers.map((r) => html`<tr key=${r.name}><th scope="row">${r.name}</th><td class="num">${r.lag === 0 ? "up to date" : `${whole(r.lag)} behind`}</td></tr>`)}
-      <tr><th scope="row">live clients</th><td class="num">${whole(p.live_clients)}</td></tr>
+      ${p.readers.map((r) => html`<tr key=${r.name}><th scope="row">${r.name}</th><td class="num">${r.lag === 0 ? "up to date" : `${whole(r.lag)} behind`}</td><td class="num note">at ${whole(r.position)}</td></tr>`)}
+      <tr><th scope="row">live clients</th><td class="num">${whole(p.live_clients)}</td><td></td></tr>
     </tbody></table>
-  </section>`;
-}
-
-function Definitions() {
-  if (metrics.value === null) return null;
-  return html`<section class="card" aria-labelledby="definitions">
-    <header class="card-head"><h2 id="definitions">Definitions in force</h2><span class="note">${whole(metrics.value.length)} metrics</span></header>
-    <div class="scroll" tabindex="0" role="region" aria-label="Table of definitions"><table class="definitions">
-      <thead><tr><th scope="col">Metric</th><th scope="col">Window</th><th scope="col">By</th><th scope="col">Value</th><th scope="col">Unit</th><th scope="col">Hash</th></tr></thead>
-      <tbody>${metrics.value.map((m) => html`<tr key=${m.name}>
-        <th scope="row" title=${m.description}>${m.title}<br /><code class="note">${m.name}</code></th>
-        <td>${span(m.size_ms)}${m.slide_ms !== m.size_ms ? ` every ${span(m.slide_ms)}` : ""}${m.kind === "session" ? ", closed sessions" : ""}</td>
-        <td>${m.group_by.join(", ") || "–"}</td>
-        <td><code>${m.formula}</code></td>
-        <td>${m.unit}</td>
-        <td><code class="note" title=${m.hash}>${m.hash.slice(0, 8)}</code></td>
-      </tr>`)}</tbody>
-    </table></div>
   </section>`;
 }

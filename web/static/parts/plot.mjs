@@ -25,7 +25,7 @@ export function makePlot(element, { moved, marked }) {
         {
           stroke: colour("--muted"), font: "11px Inter, system-ui", size: 28, gap: 8, space: 88,
           grid: { show: false }, ticks: { show: false }, border: { show: false },
-          values: (_, splits, __, ___, step) => splits.map((t) => tick(t, step)),
+          values: (u, splits, _, __, step) => splits.map((t) => (u.valToPos(t, "x") > u.over.clientWidth - 16 ? "" : tick(t, step))),
         },
         {
           stroke: colour("--muted"), font: "11px Inter, system-ui", size: () => (element.clientWidth < 480 ? 44 : 52), gap: 8, space: 56,
