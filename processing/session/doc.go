@@ -14,7 +14,7 @@
 // Sessions live in 256 shards by the hash of their key. Shards are told apart in memory and on disk; the lanes that
 // work on them at the same time are not part of the state.
 //
-// Promise: closed sessions are a function of the events in their total order, whatever the calls to Advance and
+// Promise: closed sessions, and the digest of them, are a function of the events in their total order, whatever the calls to Advance and
 // wherever the process stopped and went on from its blocks.
 //
 // Limits: times of events may not go back; memory is bounded by MaxOpen and never given back below its peak.

@@ -10,5 +10,7 @@
 // they were spread over workers, batches and commits. Panes are bounded by MaxGroups, and which groups stay depends on
 // the groups alone.
 //
+// A closed window adds the rows of its final to its metric's digest, and all rows once it has settled.
+//
 // Nothing here reads a clock, does I/O, logs or locks. Every type belongs to one goroutine at a time.
 package window
