@@ -316,10 +316,8 @@ func (r *refold) show(ctx context.Context, std *streams, into *store.Store, to, 
 	start := time.Now()
 	total := to.Counters.Consumed - began.Counters.Consumed
 	bar := newProgress(std, r.logger, "Folding again", total)
-	waits := absent{logger: r.logger}
 	err := r.run(ctx, into, processing.TargetOf(to), func(s *processing.Status) {
 		bar.update(s.Counters.Consumed - began.Counters.Consumed)
-		waits.tell(s)
 	})
 	bar.end()
 	if err != nil {
@@ -329,17 +327,4 @@ func (r *refold) show(ctx context.Context, std *streams, into *store.Store, to, 
 	r.logger.Info("folded again", "records", total, "took", took.Round(time.Millisecond), "per_second", int64(float64(total)/took.Seconds()),
 		"watermark", timeText(to.Watermark))
 	return nil
-}
-
-// absent says once that the brokers are waited for.
-type absent struct {
-	logger *slog.Logger
-	said   bool
-}
-
-func (a *absent) tell(s *processing.Status) {
-	if s.Phase == processing.Starting && !a.said && strings.Contains(s.Verdict, ": waiting for Kafka: ") {
-		a.said = true
-		a.logger.Warn(s.Verdict)
-	}
 }

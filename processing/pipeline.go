@@ -37,17 +37,6 @@ type Options struct {
 	Brakes []Brake // any of them stops the taking of records for a while
 }
 
-// Target is where another fold of the same log stood. A fold with a target reads nothing beyond it, knows no idleness, takes
-// its floors, gaps and schemas from it, makes none of its own, and ends once W is the target's.
-type Target struct {
-	Watermark event.Millis
-	Cursors   []Cursor
-	Floors    []Floor
-	Gaps      []Gap
-	Schemas   []Schema
-	Starts    []Start
-}
-
 // Brake is asked now and then whether records may be taken. While it gives a reason, none are: what was taken is committed,
 // reads go on, and the reason is the pipeline's verdict. It must return quickly.
 type Brake func() (reason string)

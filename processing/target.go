@@ -21,6 +21,17 @@ var (
 	ErrPastTarget = errors.New("the state is past its target")
 )
 
+// Target is where another fold of the same log stood. A fold with a target reads nothing beyond it, knows no idleness, takes
+// its floors, gaps and schemas from it, makes none of its own, and ends once W is the target's.
+type Target struct {
+	Watermark event.Millis
+	Cursors   []Cursor
+	Floors    []Floor
+	Gaps      []Gap
+	Schemas   []Schema
+	Starts    []Start
+}
+
 // TargetOf is the target at which a state stands.
 func TargetOf(s *State) *Target {
 	return &Target{

@@ -3,6 +3,7 @@ package processing_test
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -202,4 +203,173 @@ func replayInSteps(t *testing.T, rt *rapid.T, traffic [][]event.Record, steps []
 			}
 		}
 	}
+}
+
+// Definitions come, go and come back while a log is read. Those in force at the end make of the whole log what they have
+// made of their parts of it.
+func TestReplayAfterDefinitionsChanged(t *testing.T) {
+	const (
+		base   = plain + alsoA
+		edited = plain + alsoB
+		carts  = `
+  - {name: lasted, from: carts, window: {size: 10s}, aggregates: {n: {count: true}, events: {sum: events}}, value: events / n}
+sessions:
+  - {name: carts, key: user, gap: 5s, max_duration: 20s}`
+		more = `
+  - {name: longest, from: carts, window: {size: 10s}, aggregates: {d: {max: duration}}, value: d}`
+		rules = `
+alerts:
+  - {name: busy, on: all, when: value > 15, for: 10s}
+  - {name: rising, on: all, when: value > previous, keep_firing_for: 15s}
+  - {name: nothing, on: some, when: value < 10}`
+	)
+	both := plain + alsoA + more + carts
+	for name, phases := range map[string][]string{
+		"a metric is added":            {plain, base, base},
+		"a metric is edited and back":  {base, edited, base, base},
+		"a kind is added":              {plain, plain + carts, plain + carts},
+		"a kind leaves and comes back": {plain + carts, plain, plain + carts, plain + carts},
+		"a metric of an old kind":      {plain + carts, both, both},
+		"rules are added":              {base, base + rules, base + rules},
+		"rules leave and come back":    {base + rules, base, base + rules, base + rules},
+		"all of it":                    {base + rules, plain + carts, edited + carts, both + rules, plain, both + rules, both + rules},
+	} {
+		for _, quiet := range []time.Duration{0, 3 * time.Minute} {
+			t.Run(fmt.Sprint(name, ", quiet for ", quiet), func(t *testing.T) {
+				inBubble(t, func(t *testing.T) { replayPhases(t, phases, quiet) })
+			})
+		}
+	}
+}
+
+func replayPhases(t *testing.T, phases []string, quiet time.Duration) {
+	log, store := memory.NewLog(2, 40), memory.NewStore()
+	var r *rig
+	at := 0
+	for i, definitions := range phases {
+		r = start(t, log, store, definitions, func(o *processing.Options) { o.Workers = 1 + i%3 })
+		for range 47 {
+			feed(log, at, at+1)
+			log.Append(rec(1, time.Duration(at-3)*time.Second, "user=v", "url=/a"))
+			at++
+		}
+		if i == 0 && quiet > 0 {
+			log.Append(rec(1, time.Duration(at)*time.Second, "user=w", "url=/b"))
+		}
+		pass(time.Second + quiet)
+		at += int(quiet.Seconds())
+		r.end()
+	}
+	want := r.standing()
+	for _, workers := range []int{1, 4} {
+		again, err := foldTo(t, log, memory.NewStore(), phases[len(phases)-1], r.target(), func(o *processing.Options) { o.Workers = workers })
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := again.standing()
+		inForce := make(map[string]processing.DefinitionDigest)
+		for _, d := range got.Digests {
+			inForce[d.Name] = d
+		}
+		for _, d := range want.Digests {
+			if is, ok := inForce[d.Name]; ok && is.Hash == d.Hash && is != d {
+				t.Errorf("%d workers: %s was %d facts %s, is %d facts %s", workers, d.Name, d.Facts, d.Sum, is.Facts, is.Sum)
+			}
+		}
+		if got.Watermark != want.Watermark || got.Counters.Consumed != want.Counters.Consumed || got.Sessions != want.Sessions {
+			t.Errorf("%d workers: W, records, open sessions were %s %d %d, are %s %d %d", workers, clock(want.Watermark), want.Counters.Consumed, want.Sessions,
+				clock(got.Watermark), got.Counters.Consumed, got.Sessions)
+		}
+	}
+}
+
+// A restored store folds silently to where the one that was lost had got: nothing enters the feed, and from there on it says
+// what the lost one would have said.
+func TestSilentFold(t *testing.T) {
+	loss := rapid.Custom(func(t *rapid.T) loss {
+		l := loss{traffic: randomTraffic(t), backup: rapid.IntRange(0, 100).Draw(t, "backup"), workers: rapid.IntRange(1, 4).Draw(t, "workers")}
+		l.at = rapid.IntRange(l.backup, 100).Draw(t, "lost")
+		return l
+	})
+	for seed := range seeds(25) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) { silentFold(t, loss.Example(seed)) })
+		})
+	}
+}
+
+// seeds is how many cases are tried: a few, or with TIDEMARK_SOAK many.
+func seeds(few int) int {
+	if os.Getenv("TIDEMARK_SOAK") != "" {
+		return 40 * few
+	}
+	return few
+}
+
+// loss is a store that is lost when a part of the traffic has been read, of a hundred, and the backup that there is of it.
+type loss struct {
+	traffic    [][]event.Record
+	backup, at int
+	workers    int
+}
+
+func silentFold(t *testing.T, l loss) {
+	log, store := memory.NewLog(len(l.traffic), 20), memory.NewStore()
+	appendTo := func(from, to int) {
+		for _, list := range l.traffic {
+			log.Append(list[len(list)*from/100 : len(list)*to/100]...)
+		}
+	}
+	read := func(store *memory.Store, wait time.Duration) *rig {
+		r := start(t, log, store, replayMetrics, allEncodings)
+		pass(wait)
+		r.end()
+		return r
+	}
+	appendTo(0, l.backup)
+	read(store, 5*time.Second)
+	restored := store.Clone()
+	appendTo(l.backup, l.at)
+	lost := read(store, 5*time.Second)
+	target, published := lost.target(), len(store.Entries())
+	appendTo(l.at, 100)
+	whole := read(store, untilSettled)
+
+	head := len(restored.Entries())
+	silent, err := foldTo(t, log, restored, replayMetrics, target, allEncodings, func(o *processing.Options) { o.Workers, o.Silent = l.workers, true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(restored.Entries()); n != head {
+		t.Fatalf("%d entries came of a silent fold", n-head)
+	}
+	if seq := silent.Status().Commit.Seq; seq != uint64(head) {
+		t.Fatalf("the head went from %d to %d", head, seq)
+	}
+	restored.Resume()
+	goesOn := read(restored, untilSettled)
+	if diff := gocmp.Diff(saidAfter(store.Entries(), published), saidAfter(restored.Entries(), head)); diff != "" {
+		t.Fatalf("what is said after the loss (-by the lost one +by the restored one):\n%s", diff)
+	}
+	want, got := whole.standing(), goesOn.standing()
+	want.Finals, got.Finals, want.DeadLetters, got.DeadLetters = nil, nil, nil, nil
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Fatalf("in the end (-lost +restored):\n%s", diff)
+	}
+}
+
+// saidAfter is what a feed says behind an entry: finals and alerts in their order, and the last word on each window.
+func saidAfter(entries []processing.Entry, after int) (said []string) {
+	for _, e := range entries[after:] {
+		switch {
+		case e.Result != nil && e.Result.Kind == window.Final:
+			said = append(said, "final "+windowText(e.Result)+": "+numbersText(e.Result))
+		case e.Alert != nil:
+			said = append(said, fmt.Sprint("alert ", e.Alert.ID, " ", e.Alert.State))
+		case e.DeadLetter != nil:
+			said = append(said, fmt.Sprint("dead letter ", e.DeadLetter.Partition, " ", e.DeadLetter.Offset))
+		}
+	}
+	slices.Sort(said)
+	return said
 }

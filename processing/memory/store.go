@@ -74,6 +74,13 @@ func (s *Store) Follow(silent bool) {
 	s.follows, s.silent = true, silent
 }
 
+// Resume tells that the commits of a fold without a target follow again.
+func (s *Store) Resume() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.follows, s.silent = false, false
+}
+
 // Clone is a store with the same state, to start another fold from: a backup.
 func (s *Store) Clone() *Store {
 	s.mu.Lock()
