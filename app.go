@@ -1,14 +1,12 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"path/filepath"
-
-	"golang.org/x/sync/errgroup"
+	"time"
 
 	"github.com/tidemark/tidemark/processing"
 	"github.com/tidemark/tidemark/processing/definition"
@@ -35,18 +33,22 @@ type appConfig struct {
 	createTopics   bool
 	framing        framing
 	minFree        store.MinFree // on the disk of the store
-	workers        int
-	tokenFile      string
-	insecure       bool
-	allowedHosts   []string
-	allowedOrigins []string
-	plan           *definition.Plan
-	logger         *slog.Logger
+	feedLimit      uint64        // bytes that may wait to be published
+	// transactionTimeout is for the outputs; 0: the publisher's own
+	transactionTimeout time.Duration
+	workers            int
+	tokenFile          string
+	insecure           bool
+	allowedHosts       []string
+	allowedOrigins     []string
+	plan               *definition.Plan
+	logger             *slog.Logger
 }
 
 // app is a server, its parts in the order in which they are opened.
 type app struct {
 	config    *appConfig
+	options   server.Options
 	listener  net.Listener
 	broker    *kafka.Broker // nil with brokers of one's own
 	cluster   kafka.Cluster
@@ -88,16 +90,13 @@ func openApp(c *appConfig) (_ *app, err error) {
 	if err := a.openCluster(); err != nil {
 		return nil, err
 	}
-	if err := a.openPipeline(); err != nil {
+	a.options = options
+	if err := a.openStore(); err != nil {
 		return nil, err
 	}
-	if a.server, err = server.New(options, server.Deps{
-		Plan: c.plan, Store: a.store, Pipeline: a.pipeline, Epoch: a.store.Epoch(),
-		Readers: []string{kafka.PublisherReader}, Assets: web.Files(), Logger: c.logger,
-	}); err != nil {
+	if err := a.openParts(nil); err != nil {
 		return nil, err
 	}
-	a.pipeline.Observe(a.server)
 	for _, r := range c.plan.LeftOut {
 		c.logger.Info("built-in alert rule left out", "rule", r.Name, "reason", r.Why)
 	}
@@ -154,15 +153,19 @@ func (a *app) openCluster() error {
 	return nil
 }
 
-// openPipeline opens the store and what reads from and writes to the cluster. Nothing is sent yet.
-func (a *app) openPipeline() (err error) {
-	c := a.config
+// openStore opens the store, in which nothing is dropped that is not published.
+func (a *app) openStore() (err error) {
 	options := store.Default()
-	options.Logger = c.logger
+	options.Logger = a.config.logger
 	options.Retention.Holding = []string{kafka.PublisherReader}
-	if a.store, err = store.Open(c.storeDir(), options); err != nil {
-		return err
-	}
+	a.store, err = store.Open(a.config.storeDir(), options)
+	return err
+}
+
+// openParts opens what reads from the cluster, what writes to it, and what answers. Nothing is sent yet. With a target the pipeline
+// folds silently to there, and nobody publishes.
+func (a *app) openParts(target *processing.Target) (err error) {
+	c := a.config
 	if a.source, err = kafka.NewSource(kafka.SourceOptions{
 		Cluster: a.cluster, Topic: c.topics.EventsTopic, Group: positionsGroup, CreateTopics: c.createTopics,
 	}); err != nil {
@@ -171,10 +174,12 @@ func (a *app) openPipeline() (err error) {
 	pipeline := processing.DefaultOptions()
 	pipeline.Workers, pipeline.WriterSchema, pipeline.Encoding, pipeline.Logger = c.workers, schemas.Events, c.framing.events, c.logger
 	pipeline.WriterSchemas = c.framing.writers
-	pipeline.Brakes = append(pipeline.Brakes, a.store.LowSpace(c.minFree))
+	pipeline.Brakes = append(pipeline.Brakes, a.store.LowSpace(c.minFree), a.store.LongBacklog(kafka.PublisherReader, c.feedLimit))
+	pipeline.Target, pipeline.Silent = target, target != nil
 	publisher := kafka.PublisherOptions{
 		Cluster: a.cluster, MetricsTopic: c.topics.MetricsTopic, AlertsTopic: c.topics.AlertsTopic, DeadLetterTopic: c.topics.DeadLetterTopic,
-		Encoding: c.framing.output, Epoch: a.store.Epoch(), Plan: c.plan, Feed: publisherFeed{a.store},
+		Encoding: c.framing.output, Instance: a.store.Instance(), Epoch: a.store.Epoch(), Plan: c.plan, Feed: publisherFeed{a.store},
+		CreateTopics: c.createTopics || a.broker != nil, Embedded: a.broker != nil, TransactionTimeout: c.transactionTimeout,
 	}
 	if r := c.framing.registry; r != nil { // a nil *Registry in an interface would not be nil
 		pipeline.Registry, publisher.Registrar = r, r
@@ -183,41 +188,17 @@ func (a *app) openPipeline() (err error) {
 		return err
 	}
 	if a.publisher, err = kafka.NewPublisher(publisher); err != nil {
+		return usageError{fmt.Errorf("outputs: %w", err)}
+	}
+	if a.server, err = server.New(a.options, server.Deps{
+		Plan: c.plan, Store: a.store, Pipeline: withOutputs{a.pipeline, a.publisher}, Epoch: a.store.Epoch(),
+		Readers: []string{kafka.PublisherReader}, Assets: web.Files(), Logger: c.logger,
+	}); err != nil {
 		return err
 	}
 	a.pipeline.Observe(a.publisher)
+	a.pipeline.Observe(a.server)
 	return nil
-}
-
-// publisherFeed is the feed as the publisher reads it: all types.
-type publisherFeed struct{ *store.Store }
-
-func (f publisherFeed) Feed(after uint64, limit int) ([]processing.Entry, error) {
-	page, err := f.Store.Feed(after, limit, store.AllTypes)
-	return page.Entries, err
-}
-
-// run serves until ctx ends. What is not published by then is published after the next start.
-func (a *app) run(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return a.server.Run(ctx, a.listener) })
-	group.Go(func() error { return a.pipeline.Run(ctx) })
-	group.Go(func() error { return a.publish(ctx) })
-	return group.Wait()
-}
-
-func (a *app) publish(ctx context.Context) error {
-	topics := &a.config.topics
-	outputs := map[string]int{
-		topics.MetricsTopic: kafka.DataPartitions, topics.AlertsTopic: kafka.LogPartitions, topics.DeadLetterTopic: kafka.LogPartitions,
-	}
-	if err := kafka.EnsureTopics(ctx, a.cluster, outputs, a.config.createTopics || a.broker != nil); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return fmt.Errorf("output topics: %w", err)
-	}
-	return a.publisher.Run(ctx)
 }
 
 // close closes what was opened, the last first.

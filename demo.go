@@ -50,7 +50,7 @@ func (c *demoCommand) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	config := &appConfig{
-		minFree: minFree, data: c.Data, listen: c.Listen, embeddedListen: c.EmbeddedListen, plan: plan, logger: logger,
+		minFree: minFree, feedLimit: defaultFeedLimit, data: c.Data, listen: c.Listen, embeddedListen: c.EmbeddedListen, plan: plan, logger: logger,
 		topics:  topicFlags{EventsTopic: "events", MetricsTopic: "metrics", AlertsTopic: "alerts", DeadLetterTopic: "dead-letters"},
 		framing: defaultFraming(),
 	}
@@ -99,16 +99,14 @@ func (c *demoCommand) simulate(ctx context.Context, std *streams, logger *slog.L
 	if err != nil {
 		return endedBy(ctx, err)
 	}
-	ends, err := a.source.Ends(ctx)
+	written, err := writer.Written(ctx)
 	if err != nil {
 		return endedBy(ctx, err)
 	}
 	now := event.Millis(time.Now().UnixMilli())
 	start := now - event.Millis(demoPast.Milliseconds())
-	for _, e := range ends {
-		if e.High > 0 {
-			start = now // a second start
-		}
+	if written > 0 {
+		start = now // a second start
 	}
 	options, err := c.traffic(start, partitions)
 	if err != nil {

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
+	"github.com/tidemark/tidemark/processing/kafka"
 	"github.com/tidemark/tidemark/store"
 )
 
@@ -23,7 +25,7 @@ func (f *topicFlags) validate() error {
 	topics := []struct{ flag, name string }{
 		{"--events-topic", f.EventsTopic}, {"--metrics-topic", f.MetricsTopic}, {"--alerts-topic", f.AlertsTopic}, {"--dead-letter-topic", f.DeadLetterTopic},
 	}
-	first := make(map[string]string)
+	first := map[string]string{kafka.ProgressTopic: "the publisher's own"}
 	for _, t := range topics {
 		switch {
 		case t.name == "":
@@ -54,6 +56,26 @@ func (f *logFlags) logger(w io.Writer) (*slog.Logger, error) {
 		return slog.New(slog.NewJSONHandler(w, options)), nil
 	}
 	return slog.New(slog.NewTextHandler(w, options)), nil
+}
+
+// outputFlags say how outputs leave.
+type outputFlags struct {
+	FeedLimit          string        `default:"1GiB" placeholder:"SIZE" help:"Take no records while more than this waits to be published: bytes, or KiB to TiB."`
+	TransactionTimeout time.Duration `default:"20s" placeholder:"DURATION" help:"How long brokers keep a transaction open that nobody ends: after a crash, readers of the outputs wait so long at most."`
+}
+
+// defaultFeedLimit is that of --feed-limit.
+const defaultFeedLimit = 1 << 30
+
+func (f *outputFlags) feedLimit() (uint64, error) {
+	n, err := store.ParseSize(f.FeedLimit)
+	if err == nil && n == 0 {
+		err = errors.New("something must be able to wait")
+	}
+	if err != nil {
+		return 0, usageError{fmt.Errorf("--feed-limit: %w", err)}
+	}
+	return n, nil
 }
 
 // diskFlags say when the disk is too full.

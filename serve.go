@@ -16,6 +16,7 @@ type serveCommand struct {
 	framingFlags
 	definitionFlags
 	diskFlags
+	outputFlags
 	Workers        int      `default:"0" help:"Goroutines that fold events; 0 is one a core."`
 	AuthTokenFile  string   `placeholder:"FILE" help:"File with the token that clients must show. Needed where other machines can reach the address."`
 	Insecure       bool     `help:"Answer everybody, on any address, without a token."`
@@ -49,11 +50,15 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
+	feedLimit, err := c.feedLimit()
+	if err != nil {
+		return err
+	}
 	restrictFiles()
 	a, err := openApp(&appConfig{
 		data: c.Data, listen: c.Listen, brokers: c.KafkaBrokers, security: security, embeddedListen: c.EmbeddedListen,
 		topics: c.topicFlags, createTopics: c.CreateTopics,
-		framing: framing, minFree: minFree,
+		framing: framing, minFree: minFree, feedLimit: feedLimit, transactionTimeout: c.TransactionTimeout,
 		workers: c.Workers, tokenFile: c.AuthTokenFile, insecure: c.Insecure, allowedHosts: c.AllowedHosts, allowedOrigins: c.AllowedOrigins, plan: plan, logger: logger,
 	})
 	if err != nil {

@@ -24,12 +24,19 @@ type Status struct {
 	Phase        Phase
 	Verdict      string // one sentence
 	Held         string // why no records are taken for a while; "": they are
+	Outputs      Outputs
 	Watermark    event.Millis
 	Partitions   []PartitionStatus // by partition
 	Counters     Counters
 	Commit       CommitStatus
 	OpenSessions int64
 	Verified     bool // cursors were checked against the cluster
+}
+
+// Outputs says how what is in the feed gets to others. It is the publisher's to say, and added by who has both.
+type Outputs struct {
+	Fault   string // why nothing is published any more, until somebody decides; "": it is
+	Trouble string // why nothing is published just now; "": it is
 }
 
 // PartitionStatus is a picture of one partition.

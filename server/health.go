@@ -20,7 +20,8 @@ func (s *Server) live(_ http.ResponseWriter, r *http.Request) (any, error) {
 }
 
 // ready answers 200 once the cursors are verified, also while the pipeline catches up or waits for a decision on a
-// partition: answers are good then, if late. It is 503 before that, while no records are taken, and while the server stops.
+// partition: answers are good then, if late. It is 503 before that, while no records are taken, once
+// nothing is published any more, and while the server stops.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err := s.params(r).problem(); err != nil {
 		return nil, err
@@ -31,9 +32,13 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) (any, error) {
 		body.OK = false
 		body.Reasons = append(body.Reasons, "the cursors are not verified yet")
 	}
-	if st.Phase == processing.Stopping {
+	if st.Phase == processing.Stopping || s.serving.Err() != nil {
 		body.OK = false
 		body.Reasons = append(body.Reasons, "the server stops")
+	}
+	if st.Outputs.Fault != "" {
+		body.OK = false
+		body.Reasons = append(body.Reasons, "nothing is published: "+st.Outputs.Fault)
 	}
 	switch {
 	case st.Held != "":

@@ -15,6 +15,7 @@ type pipelineBody struct {
 	Verdict      string              `json:"verdict"`
 	Held         *string             `json:"held"` // why no records are taken for a while
 	Watermark    wire.Time           `json:"watermark_ms"`
+	Outputs      outputsBody         `json:"outputs"`
 	Partitions   []partitionBody     `json:"partitions"`
 	Counters     processing.Counters `json:"counters"`
 	OpenSessions int64               `json:"open_sessions"`
@@ -22,6 +23,11 @@ type pipelineBody struct {
 	Store        storeBody           `json:"store"`
 	Readers      []readerBody        `json:"readers"`
 	LiveClients  int                 `json:"live_clients"`
+}
+
+type outputsBody struct {
+	Fault   *string `json:"fault"`   // why nothing is published any more, until somebody decides
+	Trouble *string `json:"trouble"` // why nothing is published just now
 }
 
 type partitionBody struct {
@@ -74,6 +80,12 @@ func (s *Server) pipeline(_ http.ResponseWriter, r *http.Request) (any, error) {
 	body.Store.Bytes, body.Store.Free = s.Store.Size()
 	if st.Held != "" {
 		body.Held = &st.Held
+	}
+	if st.Outputs.Fault != "" {
+		body.Outputs.Fault = &st.Outputs.Fault
+	}
+	if st.Outputs.Trouble != "" {
+		body.Outputs.Trouble = &st.Outputs.Trouble
 	}
 	for i, p := range st.Partitions {
 		b := partitionBody{

@@ -59,6 +59,8 @@ type Server struct {
 	heavy   chan struct{} // a place for each heavy query
 	handler http.Handler
 	now     func() time.Time
+	serving context.Context // ends when Drain is called
+	drain   context.CancelFunc
 }
 
 // ErrAddrInUse is returned by Listen when something else listens on the address.
@@ -90,6 +92,7 @@ func New(options Options, deps Deps) (*Server, error) {
 		heavy:   make(chan struct{}, options.HeavyQueries),
 		now:     time.Now,
 	}
+	s.serving, s.drain = context.WithCancel(context.Background())
 	for i := range deps.Plan.Metrics {
 		m := &deps.Plan.Metrics[i]
 		s.shapes[m.Hash] = wire.NewShape(m)
@@ -160,6 +163,10 @@ func (s *Server) Committed(c *processing.Committed) { s.hub.Committed(c) }
 // Handler answers everything.
 func (s *Server) Handler() http.Handler { return s.handler }
 
+// Drain says that the server is about to stop: /readyz answers 503 from now on, and live clients are told goodbye. Everything else is
+// answered until Run ends.
+func (s *Server) Drain() { s.drain() }
+
 // Run answers on a listener until ctx ends, then lets live clients and requests under way come to an end. It closes the
 // listener.
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
@@ -182,7 +189,10 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 			cancel()
 		}
 	})
-	group.Go(func() { s.hub.Run(ctx) })
+	hub, leave := context.WithCancel(ctx)
+	defer leave()
+	defer context.AfterFunc(s.serving, leave)()
+	group.Go(func() { s.hub.Run(hub) })
 	<-ctx.Done()
 	// ctx is over; what is under way gets time of its own.
 	grace, done := context.WithTimeout(context.Background(), s.options.DrainTimeout)

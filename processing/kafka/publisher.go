@@ -61,6 +61,7 @@ type PublisherOptions struct {
 	Epoch           string    // of the feed's sequence
 	Plan            *definition.Plan
 	Feed            Feed
+	CreateTopics    bool // those that are missing
 	Embedded        bool // the brokers are the embedded one, see mend.go
 
 	// TransactionTimeout is how long brokers keep a transaction open that nobody ends: after a crash, readers wait so long at most, unless
@@ -132,7 +133,7 @@ type Publisher struct {
 
 var _ processing.Observer = (*Publisher)(nil)
 
-// NewPublisher makes a publisher. Nothing is sent before Begin. See EnsureTopics.
+// NewPublisher makes a publisher. Nothing is sent before Begin.
 func NewPublisher(opts PublisherOptions) (*Publisher, error) {
 	if opts.TransactionTimeout == 0 {
 		opts.TransactionTimeout = DefaultTransactionTimeout

@@ -7,31 +7,26 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tidemark/tidemark/processing"
 )
 
-// Outputs says how the publisher is doing.
-type Outputs struct {
-	Fault   string // why nothing is published any more, until somebody decides; "": it is
-	Trouble string // why nothing is published just now; "": it is
-}
-
 // publisherBoard is where others see it.
 type publisherBoard struct {
 	mu    sync.Mutex
-	state Outputs // owned by mu
+	state processing.Outputs // owned by mu
 }
 
-func (b *publisherBoard) set(o Outputs) {
+func (b *publisherBoard) set(o processing.Outputs) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.state = o
 }
 
 // Outputs says how the publisher is doing now.
-func (p *Publisher) Outputs() Outputs {
+func (p *Publisher) Outputs() processing.Outputs {
 	p.board.mu.Lock()
 	defer p.board.mu.Unlock()
 	return p.board.state
@@ -42,9 +37,12 @@ var errHalted = errors.New("outputs stand still")
 
 // Begin finds out, before anything is folded, how the outputs go on. If it returns a target, the state has to be folded to there
 // first, silently, and a new publisher has to begin after that. It waits for brokers until ctx ends, and returns an error
-// only if the store fails. Where the store's epoch has published before, it only looks, so that nobody waits for
+// only if the store fails, and ErrUnknownTopic. Where the store's epoch has published before, it only looks, so that nobody waits for
 // transactions.
 func (p *Publisher) Begin(ctx context.Context) (*processing.Target, error) {
+	if err := p.ensureTopics(ctx); err != nil {
+		return nil, p.end(ctx, err)
+	}
 	var target *processing.Target
 	err := p.insist(ctx, func() error {
 		facts, err := p.facts()
@@ -64,6 +62,25 @@ func (p *Publisher) Begin(ctx context.Context) (*processing.Target, error) {
 		return nil
 	})
 	return target, p.end(ctx, err)
+}
+
+// ensureTopics looks whether there are topics to write to, and makes them if that is wanted. It returns ErrUnknownTopic if not.
+func (p *Publisher) ensureTopics(ctx context.Context) error {
+	client, err := p.opts.Cluster.open()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	from := asker{cluster: &p.opts.Cluster, adm: kadm.NewClient(client), waiting: func(reason error) {
+		p.board.set(processing.Outputs{Trouble: reason.Error()})
+	}}
+	err = ensureTopics(ctx, from, map[string]int{
+		p.opts.MetricsTopic: DataPartitions, p.opts.AlertsTopic: LogPartitions, p.opts.DeadLetterTopic: LogPartitions, ProgressTopic: LogPartitions,
+	}, p.opts.CreateTopics)
+	if err != nil {
+		return fmt.Errorf("output topics: %w", err)
+	}
+	return nil
 }
 
 // Run publishes until ctx ends, or the feed can't be read. After Finish it returns once all is out that is in the feed.
@@ -130,7 +147,7 @@ func (p *Publisher) insist(ctx context.Context, do func() error) error {
 		case err == nil, errors.Is(err, errHalted), errors.As(err, &feed), ctx.Err() != nil:
 			return err
 		}
-		p.board.set(Outputs{Trouble: err.Error()})
+		p.board.set(processing.Outputs{Trouble: err.Error()})
 		if say.allow(time.Now()) {
 			p.log.Warn("results can't be published; trying again", "error", err)
 		}
@@ -145,7 +162,7 @@ func (p *Publisher) insist(ctx context.Context, do func() error) error {
 
 // halt is for good.
 func (p *Publisher) halt(why string) error {
-	p.board.set(Outputs{Fault: why})
+	p.board.set(processing.Outputs{Fault: why})
 	p.log.Error("nothing is published any more", "reason", why)
 	return errHalted
 }
@@ -218,7 +235,7 @@ func (p *Publisher) open(ctx context.Context) (*session, *processing.Target, err
 		s.close()
 		return nil, target, err
 	}
-	p.board.set(Outputs{})
+	p.board.set(processing.Outputs{})
 	return s, nil, nil
 }
 
