@@ -40,6 +40,9 @@ var errHalted = errors.New("outputs stand still")
 // only if the store fails, and ErrUnknownTopic. Where the store's epoch has published before, it only looks, so that nobody waits for
 // transactions.
 func (p *Publisher) Begin(ctx context.Context) (*processing.Target, error) {
+	if _, err := p.facts(); err != nil {
+		return nil, p.end(ctx, err) // no brokers are needed to find that
+	}
 	if err := p.ensureTopics(ctx); err != nil {
 		return nil, p.end(ctx, err)
 	}
