@@ -129,7 +129,7 @@ func BenchmarkCommit(b *testing.B) {
 		})
 		b.Run(place.name+"/bare", func(b *testing.B) {
 			pairs := pairsOf(b, changes)
-			db, err := pebble.Open(b.TempDir(), &pebble.Options{FS: place.fs(), MemTableSize: memTableSize, Logger: quiet{}})
+			db, err := pebble.Open(b.TempDir(), &pebble.Options{FS: place.fs(), MemTableSize: Default().MemTableSize, Logger: quiet{}})
 			noFault(b, err)
 			defer func() { noFault(b, db.Close()) }()
 			batch := db.NewBatch()

@@ -21,6 +21,7 @@ import (
 
 	"github.com/tidemark/tidemark/processing"
 	"github.com/tidemark/tidemark/processing/alert"
+	"github.com/tidemark/tidemark/store/faultfs"
 )
 
 var ignoreIdentity = cmpopts.IgnoreFields(processing.State{}, "Instance", "Epoch")
@@ -43,8 +44,8 @@ type clone struct {
 	op           string
 }
 
-// MaybeError implements errorfs.Injector; it never injects an error.
-func (c *crasher) MaybeError(op errorfs.Op) error {
+// ask lets everything pass.
+func (c *crasher) ask(op errorfs.Op) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if op.Kind.ReadOrWrite() == errorfs.OpIsWrite && c.rng.IntN(c.every) == 0 {
@@ -58,9 +59,6 @@ func (c *crasher) cloneLocked(op errorfs.OpKind) {
 	c.clones = append(c.clones, clone{c.fs.CrashClone(cfg), c.begun, c.acked, fmt.Sprintf("op %d, %d %% of unsynced data", op, cfg.UnsyncedDataPercent)})
 }
 
-// String implements errorfs.Injector.
-func (c *crasher) String() string { return "crasher" }
-
 func (c *crasher) count(n *int) {
 	c.mu.Lock()
 	*n++
@@ -73,7 +71,7 @@ func TestCrashLeavesACommit(t *testing.T) {
 		commits, least = 80, 3
 	}
 	c := &crasher{fs: vfs.NewCrashableMem(), rng: rand.New(rand.NewPCG(1, 2)), every: 20}
-	s := mustOpen(t, "data/store", testOptions(errorfs.Wrap(c.fs, c)))
+	s := mustOpen(t, "data/store", testOptions(faultfs.Wrap(c.fs, c.ask)))
 	c.mu.Lock()
 	c.clones = nil // before the store was there: TestCrashWhileCreating
 	c.mu.Unlock()

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +19,10 @@ type Options struct {
 	Logger    *slog.Logger // default: slog.Default()
 	CacheSize int64        // bytes of blocks kept in memory; default 32 MiB
 	Retention Retention
+
+	// MemTableSize bounds what a crash has to read again. Pebble allocates a small one first and grows to it, so that an
+	// idle server does not hold it. Default 16 MiB
+	MemTableSize uint64
 
 	// Fatal is called when a write has failed in a way that Pebble can't report to a caller. It must not return and
 	// must not use the store. Default: one line on stderr, exit code 75; 3 if stored data are damaged.
@@ -37,10 +42,6 @@ type Retention struct {
 	Holding []string
 }
 
-// memTableSize bounds what a crash has to read again. Pebble allocates a small one first and grows to it, so that an
-// idle server does not hold it.
-const memTableSize = 16 << 20
-
 // The exit codes: for "the store could not be written: start again, the restart is the recovery", and for a store that needs
 // somebody's decision.
 const (
@@ -53,7 +54,7 @@ func Default() Options {
 	return Options{
 		FS:        vfs.Default,
 		Logger:    slog.Default(),
-		CacheSize: 32 << 20,
+		CacheSize: 32 << 20, MemTableSize: 16 << 20,
 		Retention: Retention{FeedAge: 7 * 24 * time.Hour, FeedBytes: 1 << 30, Results: 35 * 24 * time.Hour, Alerts: 35 * 24 * time.Hour},
 		Fatal:     exit,
 		merge:     blockMergers,
@@ -83,6 +84,7 @@ func (o *Options) Validate() error {
 	check(o.Fatal != nil, "no Fatal")
 	check(o.merge.panes != nil && o.merge.sessions != nil, "Options not made by Default")
 	check(o.CacheSize > 0, "cache size must be positive")
+	check(o.MemTableSize >= 4<<10, "memtable size must be at least 4 KiB")
 	check(o.Retention.FeedAge > 0, "feed retention must be positive")
 	check(o.Retention.FeedBytes > 0, "feed retention bytes must be positive")
 	check(o.Retention.Results > 0, "results retention must be positive")
@@ -102,7 +104,7 @@ func (o *Options) pebble(dir string, lock *pebble.Lock) *pebble.Options {
 		FormatMajorVersion:          pebbleFormat,
 		Merger:                      o.merge.pebble(),
 		CacheSize:                   o.CacheSize,
-		MemTableSize:                memTableSize,
+		MemTableSize:                o.MemTableSize,
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       4,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
@@ -136,7 +138,9 @@ type pebbleLogger struct {
 }
 
 func (l pebbleLogger) Infof(format string, args ...any) {
-	l.log.Debug("pebble", "detail", fmt.Sprintf(format, args...))
+	if l.log.Enabled(context.Background(), slog.LevelDebug) {
+		l.log.Debug("pebble", "detail", fmt.Sprintf(format, args...))
+	}
 }
 
 func (l pebbleLogger) Errorf(format string, args ...any) {
