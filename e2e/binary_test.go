@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -231,50 +230,6 @@ func residentBytes(t *testing.T, pid int) int64 {
 		t.Fatal(err)
 	}
 	return kb << 10
-}
-
-// One server runs undisturbed, one is killed again and again while both read the same topic. They must agree.
-func TestKillNineAndStartAgain(t *testing.T) {
-	t.Parallel()
-	const count, kills = 60_000, 8
-	broker, calmAddr := freeAddress(t), freeAddress(t)
-	calm := launch(t, calmAddr, "serve", "--data", t.TempDir(), "--embedded-listen", broker)
-	calm.ready()
-	shakyAddr, shakyData := freeAddress(t), t.TempDir()
-	shaky := func() *process {
-		return launch(t, shakyAddr, "serve", "--data", shakyData, "--kafka-brokers", broker, "--create-topics",
-			"--metrics-topic", "metrics-2", "--dead-letter-topic", "dead-letters-2")
-	}
-	p := shaky()
-	p.ready()
-	simulated := make(chan string, 1)
-	go func() {
-		simulated <- tool(t, "simulate", "--kafka-brokers", broker, "--rate", "100", "--duration", "10m", "--start", "2026-01-05T12:00:00Z",
-			"--late", "0.02", "--bad", "0.002", "--log-level", "warn")
-	}()
-	rng := rand.New(rand.NewPCG(7, 7))
-	for range kills {
-		before := p.pipeline().Counters["consumed"]
-		more := before + int64(rng.IntN(4000))
-		wait := time.After(2 * time.Second)
-		for p.pipeline().Counters["consumed"] < more {
-			select {
-			case <-wait:
-				more = 0
-			default:
-			}
-		}
-		p.kill()
-		p = shaky()
-		p.ready()
-	}
-	<-simulated
-	agree := func() bool {
-		a, b := calm.pipeline(), p.pipeline()
-		return a.Counters["consumed"] > count/2 && a.WatermarkMs == b.WatermarkMs && fmt.Sprint(a.Counters) == fmt.Sprint(b.Counters)
-	}
-	p.await("both have read everything", time.Minute, agree)
-	compareServers(t, calm, p)
 }
 
 // compareServers compares all windows that have settled, and all finals.
