@@ -162,37 +162,47 @@ func header(r *kgo.Record, name string) string {
 // nothing else.
 func exactlyOnce(t *testing.T, s *site) {
 	t.Helper()
-	missing := s.feed()
-	entries := len(missing)
-	epochs := map[string]int{}
-	var faults []string
+	entries := s.feed()
+	var records []*kgo.Record
 	for _, topic := range []string{"metrics", "alerts", "dead-letters"} {
-		last := map[int32]uint64{} // by partition
-		for _, r := range s.consume(topic + s.suffix) {
-			seq, err := strconv.ParseUint(header(r, "tidemark-seq"), 10, 64)
-			if err != nil {
-				t.Fatalf("%s/%d/%d: %v", topic, r.Partition, r.Offset, err)
-			}
-			epochs[header(r, "tidemark-epoch")]++
-			switch {
-			case missing[seq] == "":
-				faults = append(faults, fmt.Sprintf("%s/%d/%d: entry %d is not to be there, or there already", topic, r.Partition, r.Offset, seq))
-			case seq <= last[r.Partition]:
-				faults = append(faults, fmt.Sprintf("%s/%d/%d: entry %d after %d", topic, r.Partition, r.Offset, seq, last[r.Partition]))
-			}
-			last[r.Partition] = max(last[r.Partition], seq)
-			delete(missing, seq)
-		}
+		records = append(records, s.consume(topic+s.suffix)...)
 	}
-	for _, seq := range first(slices.Sorted(maps.Keys(missing)), 5) {
+	if faults := onceEach(entries, records); len(faults) > 0 {
+		t.Errorf("topics%s: %d faults in %d entries:\n%s", s.suffix, len(faults), len(entries), strings.Join(first(faults, 10), "\n"))
+	}
+}
+
+// onceEach says what is wrong about records that are to be the entries whose types are given by sequence.
+func onceEach(entries map[uint64]string, records []*kgo.Record) (faults []string) {
+	type place struct {
+		topic     string
+		partition int32
+	}
+	last, epochs, missing := map[place]uint64{}, map[string]int{}, maps.Clone(entries)
+	for _, r := range records {
+		seq, err := strconv.ParseUint(header(r, "tidemark-seq"), 10, 64)
+		at := place{r.Topic, r.Partition}
+		epochs[header(r, "tidemark-epoch")]++
+		switch {
+		case err != nil:
+			faults = append(faults, fmt.Sprintf("%v/%d: %v", at, r.Offset, err))
+		case entries[seq] == "":
+			faults = append(faults, fmt.Sprintf("%v/%d: entry %d is not in the feed", at, r.Offset, seq))
+		case missing[seq] == "":
+			faults = append(faults, fmt.Sprintf("%v/%d: entry %d is there already", at, r.Offset, seq))
+		case seq <= last[at]:
+			faults = append(faults, fmt.Sprintf("%v/%d: entry %d after %d", at, r.Offset, seq, last[at]))
+		}
+		last[at] = max(last[at], seq)
+		delete(missing, seq)
+	}
+	for _, seq := range slices.Sorted(maps.Keys(missing)) {
 		faults = append(faults, fmt.Sprintf("entry %d, %s, is missing", seq, missing[seq]))
 	}
 	if len(epochs) != 1 {
 		faults = append(faults, fmt.Sprintf("epochs: %v", epochs))
 	}
-	if len(faults) > 0 {
-		t.Errorf("topics%s: %d faults in %d entries:\n%s", s.suffix, len(faults), entries, strings.Join(first(faults, 10), "\n"))
-	}
+	return faults
 }
 
 // feed is what must be in the topics: types by sequence.

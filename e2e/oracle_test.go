@@ -58,8 +58,13 @@ func TestEveryWindowIsWhatTheOracleSays(t *testing.T) {
 // compare holds everything that the engine says against the truth.
 func compare(t *testing.T, e *engine, plan *definition.Plan, log *memory.Log) {
 	t.Helper()
+	compareWith(t, e, plan, byPartition(log, 4))
+}
+
+func compareWith(t *testing.T, e *engine, plan *definition.Plan, records map[event.PartitionID][]event.Record) {
+	t.Helper()
 	want := truth.Compute(truth.Input{
-		Partitions: byPartition(log, 4), Rules: truth.DefaultRules(), Watermark: e.pipeline.Status().Watermark, Floors: e.floors(),
+		Partitions: records, Rules: truth.DefaultRules(), Watermark: e.pipeline.Status().Watermark, Floors: e.floors(),
 	})
 	finals, last := e.rows(plan)
 	t.Logf("%d finals, %d last revisions, %d floors, counters %+v", len(finals), len(last), len(e.floors()), want.Counters)

@@ -39,6 +39,12 @@ func (c *Cluster) Validate() error {
 	return errors.Join(faults...)
 }
 
+// Through returns the cluster as it is reached by connections of another kind than TCP.
+func (c Cluster) Through(dial func(ctx context.Context, network, address string) (net.Conn, error)) Cluster {
+	c.dial = dial
+	return c
+}
+
 // open makes a client. Nothing is sent before its first use.
 func (c *Cluster) open(opts ...kgo.Opt) (*kgo.Client, error) {
 	id := c.ClientID
