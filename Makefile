@@ -6,7 +6,7 @@ BINARY := bin/tidemark
 LINT := go tool -modfile=tools/go.mod golangci-lint
 FUZZTIME ?= 90
 
-.PHONY: help build demo test check deps format vet tidy notices lint race truth fuzz hostile bench gate browser screenshots clean
+.PHONY: help build demo test check deps format vet tidy notices lint race truth fuzz hostile bench gate crash-drill soak browser screenshots clean
 
 .NOTPARALLEL: # what is missing is named and installed first
 
@@ -64,6 +64,12 @@ bench: ## CPU per event and allocations of each stage, beside a hand-written loo
 
 gate: ## the benchmarks' ratios, within one run
 	go run ./scripts/benchtable -gate
+
+crash-drill: build ## a server is killed again and again for a minute, and compared with an undisturbed one
+	$(BINARY) demo --crash-drill 60s
+
+soak: ## every proof at its full numbers, for hours; docs/reference/recovery.md has the last run
+	@scripts/soak
 
 browser: ## the dashboard in a real Chromium
 	@scripts/browser

@@ -15,11 +15,12 @@ import (
 )
 
 type demoCommand struct {
-	Rate           float64 `default:"200" help:"Simulated events per second, averaged over a day."`
-	Scenario       string  `default:"normal" help:"What happens to the shop: normal, spike, outage, bots, slow-pages or broken-checkout."`
-	Data           string  `default:"./tidemark-demo" placeholder:"DIR" help:"Data directory. A second start goes on with what it holds."`
-	Listen         string  `placeholder:"ADDR" help:"Address of the dashboard. Default: 127.0.0.1:8080, or a free port if that is busy."`
-	EmbeddedListen string  `placeholder:"ADDR" help:"Address of the embedded broker. Default: 127.0.0.1:9092, or a free port if that is busy."`
+	Rate           float64       `default:"200" help:"Simulated events per second, averaged over a day."`
+	Scenario       string        `default:"normal" help:"What happens to the shop: normal, spike, outage, bots, slow-pages or broken-checkout."`
+	Data           string        `default:"./tidemark-demo" placeholder:"DIR" help:"Data directory. A second start goes on with what it holds."`
+	Listen         string        `placeholder:"ADDR" help:"Address of the dashboard. Default: 127.0.0.1:8080, or a free port if that is busy."`
+	EmbeddedListen string        `placeholder:"ADDR" help:"Address of the embedded broker. Default: 127.0.0.1:9092, or a free port if that is busy."`
+	CrashDrill     time.Duration `placeholder:"DURATION" help:"Instead of a demo: kill a server again and again for so long (60s), and compare it with an undisturbed one."`
 	definitionFlags
 	diskFlags
 	logFlags `embed:"" set:"log_level=warn"` // a demo shows its dashboard, not its log
@@ -48,6 +49,9 @@ func (c *demoCommand) Run(ctx context.Context, std *streams) error {
 	minFree, err := c.minFree()
 	if err != nil {
 		return err
+	}
+	if c.CrashDrill != 0 {
+		return c.crashDrill(ctx, std, plan, logger)
 	}
 	config := &appConfig{
 		minFree: minFree, feedLimit: defaultFeedLimit, data: c.Data, listen: c.Listen, embeddedListen: c.EmbeddedListen, plan: plan, logger: logger,

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package main
+
+import "os/exec"
+
+// ownProcess can't be had here: the terminal's signals reach the process too, and it lives on if we are killed.
+func ownProcess(*exec.Cmd) {}
