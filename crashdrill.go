@@ -84,6 +84,7 @@ func (c *demoCommand) crashDrill(ctx context.Context, std *streams, plan *defini
 	fmt.Fprintf(d.out, "Crash drill: for %v a server is killed again and again while a shop's visitors come, at %g events a second.\n", c.CrashDrill, c.Rate)
 	fmt.Fprintf(d.out, "An undisturbed one reads the same log beside it. Ctrl-C ends all of it.\n\n  Dashboard  http://%s/\n\n", d.killed.address)
 	if err := d.run(ctx, c); err != nil {
+		d.line()
 		return d.blame(ctx, err)
 	}
 	return d.blame(ctx, d.judge(ctx))
@@ -191,10 +192,18 @@ func (d *drill) trade(ctx context.Context, c *demoCommand) error {
 	if err != nil {
 		return err
 	}
-	if err := simulator.Run(ctx, sim, writer, simulator.Pace{}); err != nil {
+	if err := simulator.Run(ctx, sim, toTheEnd{writer}, simulator.Pace{}); err != nil {
 		return endedBy(ctx, err)
 	}
 	return writer.Flush(context.WithoutCancel(ctx))
+}
+
+// toTheEnd writes what it has taken, even if the traffic ends meanwhile.
+type toTheEnd struct{ *kafka.Writer }
+
+// Write implements simulator.Writer.
+func (w toTheEnd) Write(ctx context.Context, records []event.Record) error {
+	return w.Writer.Write(context.WithoutCancel(ctx), records)
 }
 
 // killOn starts the server and kills it at random moments until ctx ends. It is dead then.

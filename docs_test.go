@@ -80,3 +80,41 @@ func TestLinksLeadSomewhere(t *testing.T) {
 		}
 	}
 }
+
+// TestTestsOfRecoveryExist holds docs/reference/recovery.md to the tree: every test that it names is there.
+func TestTestsOfRecoveryExist(t *testing.T) {
+	page, err := os.ReadFile("docs/reference/recovery.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := make(map[string]bool)
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	err = filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		for _, m := range declared.FindAllSubmatch(source, -1) {
+			there[string(m[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(string(page), -1)
+	if len(named) < 20 {
+		t.Errorf("only %d tests are named", len(named))
+	}
+	for _, m := range named {
+		if !there[m[1]] {
+			t.Errorf("there is no %s", m[1])
+		}
+	}
+	// A row without a test is a promise that nothing holds.
+	for line := range strings.Lines(string(page)) {
+		if strings.Count(line, "|") == 5 && !strings.HasPrefix(line, "|---") && !strings.HasPrefix(line, "| fault |") && !strings.Contains(line, "`Test") {
+			t.Errorf("no test is named in %s", line)
+		}
+	}
+}
