@@ -41,6 +41,7 @@ type commands struct {
 	Inspect  inspectCommand  `cmd:"" help:"Show what a data directory holds. The server must not be running on it."`
 	Digest   digestCommand   `cmd:"" help:"Print what the definitions have made, as one number each. The server must not be running on it."`
 	Replay   replayCommand   `cmd:"" help:"Fold the log again up to where a state stands, and compare. The server must not be running on it."`
+	Health   healthCommand   `cmd:"" help:"Ask a running server on this machine whether it is well."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 
 	Config string `placeholder:"FILE" help:"YAML file with flags, by their names: 'listen: 127.0.0.1:9000'. Flags and environment variables go before it."`

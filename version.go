@@ -24,8 +24,14 @@ func (c *versionCommand) Run(std *streams) error {
 	return nil
 }
 
-// version is the module's version, or the commit that it was built from.
+// released is the version of a release. The linker sets it, see scripts/release.
+var released string
+
+// version is what this was released as, or the module's version, or the commit that it was built from.
 func version() string {
+	if released != "" {
+		return released
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
