@@ -6,7 +6,7 @@ BINARY := bin/tidemark
 LINT := go tool -modfile=tools/go.mod golangci-lint
 FUZZTIME ?= 90
 
-.PHONY: help build demo test check deps format vet tidy notices lint race truth fuzz hostile bench gate crash-drill soak browser screenshots clean
+.PHONY: help build demo test check deps format vet tidy notices lint race truth fuzz hostile bench gate crash-drill soak browser screenshots packaging release clean
 
 .NOTPARALLEL: # what is missing is named and installed first
 
@@ -22,10 +22,10 @@ demo: ## run everything in one process
 test: ## run the tests; needs Go alone
 	go test ./...
 
-check: deps format vet tidy notices lint race truth hostile fuzz gate browser ## everything that has to pass
+check: deps format vet tidy notices lint race truth hostile fuzz gate browser packaging ## everything that has to pass
 	@echo "check: all passed"
 
-deps: ## see that gcc, Chromium, kcat, Node.js, Java and Maven are there, or install them; fetch the jars of Apache Kafka
+deps: ## see that gcc, Chromium, kcat, Node.js, Java, Maven, promtool and systemd-analyze are there, or install them; fetch the jars of Apache Kafka
 	@scripts/deps
 	@scripts/kafka >/dev/null
 
@@ -40,6 +40,7 @@ vet: ## go vet, for this system and the others that we build for
 tidy: ## go.mod and go.sum are what go mod tidy makes of them
 	go mod tidy -diff
 	cd tools && go mod tidy -diff
+	cd tools/packaging && go mod tidy -diff
 
 notices: ## THIRD_PARTY_NOTICES is what the dependencies say
 	@go run ./scripts/notices | diff -q - THIRD_PARTY_NOTICES >/dev/null || { echo "THIRD_PARTY_NOTICES is out of date: go run ./scripts/notices > THIRD_PARTY_NOTICES"; exit 1; }
@@ -76,6 +77,13 @@ browser: ## the dashboard in a real Chromium
 
 screenshots: ## pictures of the dashboard, into docs/screenshots
 	@scripts/browser --screenshots docs/screenshots
+
+packaging: ## what deploy/ offers, by the tools of those who read it; and that a release is the same wherever it is built
+	cd tools/packaging && go vet . && go test .
+	TIDEMARK_PACKAGING=1 go test -count=1 -run 'Takes|Release' . ./scripts/release
+
+release: ## binaries for Linux, macOS and Windows with checksums and bills of materials, into bin/release; VERSION=v1.2.3 names it
+	go run ./scripts/release $(if $(VERSION),-version $(VERSION))
 
 clean: ## remove what was built
 	rm -rf bin web/test/node_modules

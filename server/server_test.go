@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -227,6 +228,31 @@ func TestPrometheus(t *testing.T) {
 	} {
 		if !strings.Contains(body, line) {
 			t.Errorf("no %s", line)
+		}
+	}
+	checkMetricsPage(t, body)
+}
+
+// checkMetricsPage holds what the reference says of metrics, their types and labels, to what is served. That all that is served
+// stands there is another test's.
+func checkMetricsPage(t *testing.T, body string) {
+	t.Helper()
+	page, err := os.ReadFile("../docs/reference/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile("(?m)^\\| `(tidemark_[a-z_]+)` \\| ([a-z]+) \\| ([^|]*)\\|").FindAllStringSubmatch(string(page), -1)
+	if len(rows) < 15 {
+		t.Errorf("the page has %d metrics", len(rows))
+	}
+	for _, m := range rows {
+		if !strings.Contains(body, "# TYPE "+m[1]+" "+m[2]+"\n") {
+			t.Errorf("%s of type %s is not served", m[1], m[2])
+		}
+		for _, label := range regexp.MustCompile(`[a-z]+`).FindAllString(m[3], -1) {
+			if !regexp.MustCompile(`(?m)^` + m[1] + `(_bucket)?\{(.*,)?` + label + `="`).MatchString(body) {
+				t.Errorf("%s is served without the label %s", m[1], label)
+			}
 		}
 	}
 }
