@@ -1,4 +1,4 @@
-// The dashboard in a real Chromium: node dashboard.mjs BINARY [--screenshots DIR]
+// The dashboard in a real Chromium: node dashboard.mjs BINARY [--screenshots DIR] [--only hostile|numbers|screenshots]
 //
 // A server with stopped traffic is compared with REST in every look; one with definitions that close fast gets hostile
 // text; and with --screenshots a demo is photographed at the end. The last line is "N passed, M failed".
@@ -11,14 +11,15 @@ import assert from "node:assert/strict";
 import * as format from "../static/lib/format.mjs";
 import { looks, openBrowser } from "./browser.mjs";
 import * as hostile from "./hostile.mjs";
+import * as pages from "./pages.mjs";
 import { Server, until } from "./server.mjs";
 
 const EVENTS = 400_000;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { screenshots: { type: "string" } } });
+const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { screenshots: { type: "string" }, only: { type: "string" } } });
 const [binary] = positionals;
 if (!binary) {
-  console.error("usage: node dashboard.mjs BINARY [--screenshots DIR]");
+  console.error("usage: node dashboard.mjs BINARY [--screenshots DIR] [--only hostile|numbers|screenshots]");
   process.exit(2);
 }
 
@@ -41,9 +42,10 @@ const settled = (page) => page.waitForFunction(() => document.querySelector("mai
 
 const browser = await openBrowser();
 try {
-  await hostileText();
-  await numbers();
-  if (options.screenshots) await screenshots(options.screenshots);
+  const wanted = (part) => !options.only || options.only === part;
+  if (wanted("hostile")) await hostileText();
+  if (wanted("numbers")) await numbers();
+  if (options.screenshots && wanted("screenshots")) await screenshots(options.screenshots);
 } finally {
   await browser.close();
 }
@@ -61,10 +63,12 @@ async function numbers() {
       await settled(page);
       await check(`${look.name}: tiles, lists and charts show what REST says`, () => sameAsREST(server, page));
       await check(`${look.name}: the live page fits and is accessible`, () => fits(page));
-      await check(`${look.name}: every page is reached by key, and the pipeline page fits and is accessible`, async () => {
-        await page.keyboard.press("2");
-        await page.waitForSelector("table.partitions tbody tr:nth-child(12)");
-        await fits(page);
+      await check(`${look.name}: every page is reached by key, fits and is accessible`, async () => {
+        for (const [key, ready] of [["2", "main[data-key=current] figure canvas"], ["3", "main[data-key=current] .alert-list, main[data-key=current] .empty"], ["4", "table.partitions tbody tr:nth-child(12)"]]) {
+          await page.keyboard.press(key);
+          await page.waitForSelector(ready);
+          await fits(page);
+        }
         await page.keyboard.press("1");
         await settled(page);
       });
@@ -76,6 +80,12 @@ async function numbers() {
     await check("everything together is under 150 kB, and nothing jumps", () => light(page));
     await check("the keyboard: theme, pause, help, chart", () => keyboard(page));
     await check("any tile can be put into the main chart, and shown as a table", () => mainChart(server, page));
+    await pages.history(check, server, page, fits);
+    await page.keyboard.press("1");
+    await settled(page);
+    await check("a chip narrows what has its key, and the rest says that it is not filtered", () => pages.chips(server, page, fits));
+    await check("the comparison can be another week, or none", () => pages.comparison(page));
+    await check("a page that is hidden asks for little, and motion can be switched off", () => pages.quiet(page));
     await check("a restarted server is found again", () => restart(server, page));
     await page.close();
   } finally {
@@ -234,8 +244,11 @@ async function hostileText() {
       assert.equal(over, 0, "a long address must not widen the page");
     });
     await check("alerts are counted, listed the worst first, and open in place, all of it as text", () => alertsOf(server, page));
+    await check("the page of alerts has what REST has, and opens one with all that is known of it", () => pages.alerts(server, page, fits));
+    await check("an alert storm: 500 are counted, listed in pages, and the page stays quick", () => pages.storm(server, page, fits));
+    await check("hostile groups and titles stay text in history and in the address", () => pages.hostileHistory(page, fits));
     await check("dead letters are shown as text, without addresses of visitors", async () => {
-      await page.keyboard.press("2");
+      await page.keyboard.press("4");
       await page.waitForSelector("table.letters tbody tr");
       const value = await page.textContent("table.letters tbody tr .value");
       assert.ok(value.includes("<script>") && !value.includes("203.0.113.9"), value);
@@ -258,13 +271,11 @@ async function alertsOf(server, page) {
   const { alerts: firing } = await server.get("/alerts?state=firing");
   assert.equal(firing.length, hostile.urls.length);
   await page.waitForFunction(() => document.querySelectorAll(".alert.over").length === 1);
-  assert.equal(await page.textContent('.tab[href="#live"] .count'), `${firing.length} firing`);
+  assert.equal(await page.textContent('.tab[data-page="alerts"] .count'), `${firing.length} firing`);
   const shown = await page.$$eval(".alert", (all) => all.map((e) => [e.dataset.alert, e.querySelector(".alert-title").textContent]));
   for (const a of firing) assert.ok(shown.slice(0, -1).some(([id, title]) => id === a.id && title === `critical: ${a.title}`), `${JSON.stringify(shown)} has ${a.title}`);
   assert.equal(shown.at(-1)[1], "low: Over at once");
 
-  await page.click(".count");
-  assert.equal(await page.evaluate(() => document.activeElement.id), "alerts");
   const [first] = shown;
   await page.click(`[data-alert="${first[0]}"] .alert-face`);
   const evidence = await page.textContent(`[data-alert="${first[0]}"] .evidence`);
@@ -285,16 +296,26 @@ async function alertsOf(server, page) {
 
 async function screenshots(dir) {
   mkdirSync(dir, { recursive: true });
-  const server = await Server.make(binary, "demo");
+  const server = await Server.make(binary, "demo", ["--scenario", "slow-pages"]);
   try {
     await until("the demo has written its past", async () => {
       const p = await server.get("/pipeline");
       return p.watermark_ms > Date.now() - 10_000 && p.verdict === "Healthy";
     });
+    const [alert] = (await server.get("/alerts?limit=1")).alerts;
+    const places = {
+      live: ["#live", "figure[data-points] canvas"],
+      filtered: ["#live?metric=geographic_distribution&group.country=Japan", 'figure[data-metric="geographic_distribution"] canvas'],
+      history: ["#history?period=1h", "main[data-key=current] figure canvas"],
+      groups: ["#history?metric=device_breakdown&period=1h", "main[data-key=current] .groups li"],
+      alerts: ["#alerts", "main[data-key=current] .alert-list"],
+      alert: [`#alerts?id=${alert.id}`, "main[data-key=current] figure canvas"],
+      pipeline: ["#pipeline", "table.partitions tbody tr:nth-child(12)"],
+    };
     for (const look of looks) {
-      for (const name of ["live", "pipeline"]) {
-        const page = await browser.open(`${server.url}/#${name}`, look);
-        await page.waitForSelector(name === "live" ? "figure[data-points] canvas" : "table.partitions tbody tr:nth-child(12)");
+      for (const [name, [hash, ready]] of Object.entries(places)) {
+        const page = await browser.open(`${server.url}/${hash}`, look);
+        await page.waitForSelector(ready);
         await page.waitForFunction(() => document.querySelector(".freshness strong")?.textContent === "Live");
         if (name === "live") await page.waitForFunction(() => [...document.querySelectorAll(".tile .spark-line")].every((e) => e.getAttribute("d") !== ""));
         await page.screenshot({ path: join(dir, `${name}-${look.name}.png`) });

@@ -21,6 +21,7 @@ metrics:
     group_by: {url: pageViewData.url}
     aggregates: {views: {count: 'eventType == "PAGE_VIEW"'}}
     unit: views
+    limit: 1000
   - name: geographic_distribution
     type: GEOGRAPHIC_DISTRIBUTION
     title: Geographic distribution
@@ -50,13 +51,13 @@ export function events(...more) {
   const at = Date.now();
   const common = (i) => ({ eventId: `e${i}`, timestamp: at, sessionId: `s${i % 5}`, metadata: { source: "web" } });
   const lines = [];
-  for (let i = 0; i < 30; i++) {
+  for (let i = 0; i < Math.max(30, pages.length); i++) {
     lines.push({ ...common(i), eventType: "PAGE_VIEW", pageViewData: { url: pages[i % pages.length], title: script } });
     lines.push({
-      ...common(100 + i), eventType: "SESSION_START",
+      ...common(1000 + i), eventType: "SESSION_START",
       sessionData: { userAgent: script, ipAddress: "203.0.113.9", country: script, deviceType: "DESKTOP" },
     });
-    lines.push({ ...common(200 + i), eventType: "CONVERSION", conversionData: { conversionType: "PURCHASE", value: 5, currency: script } });
+    lines.push({ ...common(2000 + i), eventType: "CONVERSION", conversionData: { conversionType: "PURCHASE", value: 5, currency: script } });
   }
   return [...lines.map((line) => JSON.stringify(line)), `{"eventId": "${script}", "ipAddress": "203.0.113.9", "timestamp": }`];
 }

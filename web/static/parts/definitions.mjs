@@ -4,6 +4,12 @@ import { useAnswer } from "../lib/load.mjs";
 import { get } from "../lib/rest.mjs";
 import { metrics } from "../lib/state.mjs";
 
+// atLeast reads a number of records or sessions, or numbers by aggregate.
+function atLeast(samples) {
+  if (samples === null || typeof samples !== "object") return whole(samples);
+  return Object.entries(samples).map(([name, n]) => `${whole(n)} ${name}`).join(", ") || "–";
+}
+
 // Definitions are the metrics and the rules in force. They change with a restart only.
 export function Definitions() {
   const { answer, trouble } = useAnswer("definitions", () => get("/definitions"));
@@ -33,7 +39,7 @@ export function Definitions() {
         <td><code>${r.on}</code></td>
         <td><code>${r.when}</code></td>
         <td>${r.for ?? "–"}</td>
-        <td>${Object.entries(r.min_samples ?? {}).map(([name, n]) => `${whole(n)} ${name}`).join(", ") || "–"}</td>
+        <td>${atLeast(r.min_samples)}</td>
       </tr>`)}</tbody>
     </table></div>`}
   </section>`;

@@ -1,7 +1,7 @@
 import { html } from "../lib/html.mjs";
 
 // Titled is a metric's title, which says in the definition's own words what it is: to a mouse, to the keyboard, to a touch.
-export const Titled = ({ metric, id, name = metric.title }) => html`<h2 id=${id} class="titled">
-  <button class="title-face" aria-describedby=${`${id}-tip`}>${name}</button>
-  <span class="tip" role="tooltip" id=${`${id}-tip`}>${metric.description || metric.title}<span class="tip-more">${metric.formula} · ${metric.unit}</span></span>
-</h2>`;
+export const Titled = ({ metric, id, name = metric.title }) => html`<div class="titled">
+  <h2 id=${id}><button class="title-face" aria-describedby=${`${id}-tip`}>${name}</button></h2>
+  <div class="tip" role="tooltip" id=${`${id}-tip`}><p>${metric.description || metric.title}</p><p class="tip-more">${metric.formula} · ${metric.unit}</p></div>
+</div>`;
