@@ -125,6 +125,48 @@ func TestPagePreloadsEveryModule(t *testing.T) {
 	})
 }
 
+// What browsers get is all that is written: every sheet, and every module but for its comments.
+func TestBrowsersGetEverySheetAndEveryModule(t *testing.T) {
+	written, err := fs.Sub(static, "static")
+	if err != nil {
+		t.Fatal(err)
+	}
+	style, err := fs.ReadFile(Files(), "style.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules := 0
+	walkText(t, func(name, got string) {
+		content, err := fs.ReadFile(written, name)
+		if err != nil {
+			t.Error(err)
+		}
+		switch path.Ext(name) {
+		case ".css":
+			if !strings.Contains(string(style), string(content)) {
+				t.Errorf("style.css lacks %s: name it in sheets", name)
+			}
+		case ".mjs":
+			modules++
+			var code []string
+			for line := range strings.Lines(string(content)) {
+				if strings.HasPrefix(name, "vendor/") || !strings.HasPrefix(strings.TrimSpace(line), "//") {
+					code = append(code, line)
+				}
+			}
+			if got != strings.Join(code, "") {
+				t.Errorf("%s is not what is written, without its comments", name)
+			}
+			if !strings.HasPrefix(name, "vendor/") && strings.Count(got, "`")%2 != 0 {
+				t.Errorf("%s has lost the end of a template", name)
+			}
+		}
+	})
+	if modules < 40 {
+		t.Fatalf("saw %d modules only", modules)
+	}
+}
+
 func walkText(t *testing.T, visit func(name, text string)) {
 	t.Helper()
 	visited := 0

@@ -80,13 +80,13 @@ async function numbers() {
     await check("everything together is under 150 kB, and nothing jumps", () => light(page));
     await check("the keyboard: theme, pause, help, chart", () => keyboard(page));
     await check("any tile can be put into the main chart, and shown as a table", () => mainChart(server, page));
+    await check("a restarted server is found again", () => restart(server, page));
     await pages.history(check, server, page, fits);
     await page.keyboard.press("1");
     await settled(page);
     await check("a chip narrows what has its key, and the rest says that it is not filtered", () => pages.chips(server, page, fits));
     await check("the comparison can be another week, or none", () => pages.comparison(page));
     await check("a page that is hidden asks for little, and motion can be switched off", () => pages.quiet(page));
-    await check("a restarted server is found again", () => restart(server, page));
     await page.close();
   } finally {
     await server.remove();

@@ -151,7 +151,6 @@ export async function chips(server, page, fits) {
 }
 
 export async function comparison(page) {
-  const legend = () => page.textContent("figure .legend");
   await page.click('[aria-label="Comparison"] button:nth-child(2)');
   await page.waitForFunction(() => /a week earlier: no data/.test(document.querySelector("figure .legend").textContent));
   assert.deepEqual(await page.$$eval(".tile .change", (all) => all.length), 0, "what has no comparison has no change");
@@ -159,7 +158,6 @@ export async function comparison(page) {
   await page.waitForFunction(() => !/earlier/.test(document.querySelector("figure .legend").textContent));
   await page.click('[aria-label="Comparison"] button:nth-child(1)');
   await page.waitForFunction(() => /15 min earlier/.test(document.querySelector("figure .legend").textContent));
-  assert.ok(await legend());
 }
 
 export async function quiet(page) {
@@ -249,8 +247,9 @@ export async function storm(server, page, fits) {
     for (const id of await page.$$eval(".alert-list .alert", (all) => all.map((e) => e.dataset.alert))) seen.add(id);
     const older = await page.$('.pager a:has-text("Older")');
     if (!older) break;
+    const newest = await page.getAttribute(".alert-list .alert", "data-alert");
     await older.click();
-    await page.waitForFunction((last) => document.querySelector("main[data-key=current] .alert-list .alert")?.dataset.alert !== last, await page.getAttribute(".alert-list .alert", "data-alert"));
+    await page.waitForFunction((before) => ![undefined, before].includes(document.querySelector("main[data-key=current] .alert-list .alert")?.dataset.alert), newest);
   }
   const { alerts: all } = await server.get("/alerts?state=firing&limit=1000");
   assert.equal(seen.size, all.length);

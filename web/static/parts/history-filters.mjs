@@ -4,6 +4,7 @@ import { html } from "../lib/html.mjs";
 import * as prefs from "../lib/prefs.mjs";
 import { steps } from "../lib/range.mjs";
 import { metrics } from "../lib/state.mjs";
+import { useState } from "../vendor/hooks.mjs";
 import { Chip, Segments, Select } from "./controls.mjs";
 import { Export } from "./export.mjs";
 
@@ -14,7 +15,7 @@ export function HistoryFilters({ metric, choice, asked, path }) {
   const own = metric.slide_ms === metric.size_ms ? `${span(metric.size_ms)} windows` : `${span(metric.size_ms)} every ${span(metric.slide_ms)}`;
   const auto = asked.step === null || choice.step === null ? `auto (${asked.step === null ? own : span(asked.step)})` : "auto";
   const options = steps(metric, length).map((s) => [String(s), span(s)]);
-  const move = (by) => prefs.go("history", { from: asked.from + by * length, to: asked.to + by * length });
+  const move = (by) => prefs.go("history", moved(asked, choice, by));
   return html`<div class="filters">
     <${Select} label="Metric" first value=${metric.name} options=${metrics.value.map((m) => [m.name, m.title])} choose=${(name) => prefs.go("history", { metric: name, group: {}, step: null })} />
     <${Segments} label="Period" value=${fixed ? null : choice.period} options=${Object.entries(PERIODS.history).map(([name, ms]) => [name, span(ms)])}
@@ -35,18 +36,28 @@ export function HistoryFilters({ metric, choice, asked, path }) {
   </div>`;
 }
 
+// moved is the time before or after the one that is shown, as long as that. Going there and back leads to where one was.
+function moved(asked, choice, by) {
+  const [from, to] = asked.fixed ? [choice.from, choice.to ?? asked.to] : [asked.from, Math.ceil(asked.to / asked.unit) * asked.unit];
+  return { from: from + by * (to - from), to: to + by * (to - from) };
+}
+
 function without(group, key) {
   const { [key]: _, ...rest } = group;
   return rest;
 }
 
-// Moment is a date and time of day, in the time zone of whoever looks. It is taken when it is whole and left.
+// Moment is a date and time of day, in the time zone of whoever looks, as text: the browser's own field for it counts hours
+// as the system does, which need not be how the rest of the page does. It is taken when it is left, or by Enter.
 function Moment({ label, value, choose }) {
-  const zone = new Date(value).getTimezoneOffset() * 60_000;
-  const local = new Date(value - zone).toISOString().slice(0, 16);
+  const [wrong, setWrong] = useState(false);
+  const local = new Date(value - new Date(value).getTimezoneOffset() * 60_000).toISOString().slice(0, 16).replace("T", " ");
   const take = (event) => {
-    const at = new Date(event.target.value).getTime();
-    if (event.target.value !== local && !Number.isNaN(at)) choose(at);
+    const text = event.target.value.trim();
+    if (text === local) return setWrong(false);
+    const at = /^\d{4}-\d\d?-\d\d?( \d\d?:\d\d(:\d\d)?)?$/.test(text) ? new Date(text.includes(" ") ? text : `${text} 00:00`).getTime() : NaN;
+    setWrong(Number.isNaN(at) || choose(at) === false);
   };
-  return html`<input class="moment" type="datetime-local" aria-label=${label} value=${local} onBlur=${take} onKeyDown=${(event) => event.key === "Enter" && take(event)} />`;
+  return html`<input class="moment" type="text" inputmode="numeric" aria-label=${`${label}, as 2026-11-26 14:05`} aria-invalid=${wrong} title=${wrong ? "Not a time in this range: write it as 2026-11-26 14:05" : label}
+    value=${local} onBlur=${take} onKeyDown=${(event) => event.key === "Enter" && take(event)} autocomplete="off" spellcheck=${false} />`;
 }
