@@ -71,3 +71,19 @@ table("ages", f.age, [
 table("spans", f.span, [[[5000], "5 s"], [[300_000], "5 min"], [[3_600_000], "1 h"], [[90_000], "90 s"], [[500], "500 ms"]]);
 table("bytes", f.bytes, [[[0], "0 B"], [[999], "999 B"], [[70_900_000], "70.9 MB"], [[77.9e9], "77.9 GB"], [[null], "–"]]);
 table("shares", f.share, [[[1, 4], "25 %"], [[1, 30], "3.3 %"], [[1, 1e6], "< 0.01 %"], [[0, 5], "0 %"], [[1, 0], "–"]]);
+
+test("moments of a chart have the day where it is of days, and seconds where it is short", () => {
+  const at = new Date(2026, 10, 26, 14, 5, 9).getTime();
+  assert.equal(f.stamp(at, { left: at - 60_000, right: at }), "14:05:09");
+  assert.equal(f.stamp(at, { left: at - 6 * 3_600_000, right: at }), "14:05");
+  assert.equal(f.stamp(at, { left: at - 48 * 3_600_000, right: at }), "26 Nov 14:05");
+  assert.equal(f.tick(at, 5000), "14:05:09");
+  assert.equal(f.tick(new Date(2026, 10, 26).getTime(), 7_200_000), "26 Nov");
+  assert.equal(f.tick(at, 86_400_000), "26 Nov");
+});
+
+test("counts in few characters, values at grid lines without words, keys as people read them", () => {
+  assert.deepEqual([999, 12_345, 2_100_000, null].map((n) => f.many(n)), ["999", "12,345", "2.1 M", "–"]);
+  assert.deepEqual([f.axis(120, "sessions"), f.axis(7500, "ms"), f.axis(5000, "ms"), f.axis(0.25, "ratio")], ["120", "7.5 s", "5 s", "25 %"]);
+  assert.deepEqual([f.keyName("device_type"), f.keyName("url")], ["Device type", "URL"]);
+});

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Board } from "../static/lib/board.mjs";
 import { arrange, pickCurrency, ranked, sense } from "../static/lib/catalogue.mjs";
 import { freshness, timeLeft, verdictTone } from "../static/lib/freshness.mjs";
-import { preview, Tally } from "../static/lib/letters.mjs";
+import { LateTally, preview, Tally } from "../static/lib/letters.mjs";
 import { chartLines, compareShift, Series } from "../static/lib/series.mjs";
 import { LiveData } from "../static/lib/view.mjs";
 
@@ -171,4 +171,68 @@ test("dead letters: tallied by reason, shown as text where they are text", () =>
   assert.deepEqual(preview(btoa('{"ipAddress":{"string":"203.0.113.7"}}')).text, '{"ipAddress":{"string":"…"}}');
   assert.deepEqual(preview(btoa("\x00\xff")), { text: "00 ff", kind: "bytes" });
   assert.deepEqual(preview(""), { text: "empty", kind: "none" });
+});
+
+test("a chip narrows the metrics that have its key to one group, which then has a series", () => {
+  const places = metric("places", { unit: "sessions", group_by: ["country"] });
+  const pages = metric("pages", { unit: "views", group_by: ["url"] });
+  const data = new LiveData([metric("views", { type: "PAGE_VIEWS_PER_SECOND" }), places, pages]);
+  const tiles = board(11_000, [row("views", 10_000, 4)]);
+  const rows = [["Japan", 1], ["Chad", 3]].map(([country, v]) => row("places", 10_000, v, { group: { country } }));
+  const groups = board(11_000, [...rows, row("pages", 10_000, 7, { group: { url: "/" } })]);
+  const chips = { country: "Japan" };
+  const look = { period: 900_000, selected: "places", chips };
+  assert.deepEqual(data.take(tiles, groups, { chips }).map((h) => [h.metric.name, h.group, h.from]), [["places", { country: "Japan" }, null]]);
+  assert.deepEqual(data.take(tiles, groups, { chips }), [], "a hole is told once");
+  const v = data.view(tiles, groups, look);
+  assert.deepEqual(v.tiles.map((t) => t.filter), ["not filtered"]);
+  assert.deepEqual(v.lists.map((l) => [l.metric.name, l.filter, l.items]), [
+    ["pages", "not filtered", [{ group: "/", value: 7 }]],
+    ["places", "filtered", [{ group: "Japan", value: 1 }]],
+  ]);
+  assert.equal(v.lists[1].total, 4, "a share is still that of the whole");
+  assert.deepEqual([v.chart.metric.name, v.chart.group, v.chart.closed.filter((c) => c !== null)], ["places", { country: "Japan" }, [1]]);
+
+  const other = data.take(tiles, groups, { chips: { country: "Chad" } });
+  assert.deepEqual(other.map((h) => h.group), [{ country: "Chad" }], "another group is another series");
+  assert.deepEqual(data.view(tiles, groups, { ...look, chips: { country: "Chad" } }).chart.closed.filter((c) => c !== null), [3]);
+  data.take(tiles, groups);
+  const bare = data.view(tiles, groups, { ...look, chips: {} });
+  assert.equal(bare.chart.metric.name, "views", "what the chip brought is gone with it");
+  assert.deepEqual(bare.lists.map((l) => [l.filter, l.items.length]), [["none", 1], ["none", 2]]);
+});
+
+test("the week before is asked for once, and compared with", () => {
+  const data = new LiveData([metric("views", { type: "PAGE_VIEWS_PER_SECOND", size_ms: 60_000, slide_ms: 60_000 })]);
+  const now = 1_800_000_000_000;
+  const week = 7 * 86_400_000;
+  const tiles = board(now, [row("views", now, 4, { size: 60_000 })]);
+  data.take(tiles, new Board());
+  const [lack, ...more] = data.weekAgo(now, 900_000);
+  assert.equal(more.length, 0);
+  assert.ok(lack.from <= now - week - 900_000 && lack.to > now - week, "the period and what is open now");
+  assert.deepEqual(data.weekAgo(now + 60_000, 900_000), []);
+  assert.equal(data.weekAgo(now, 3_600_000).length, 1, "a longer period needs more");
+  const again = data.weekAgo(now + 3_600_000, 3_600_000);
+  assert.equal(again.length, 1, "time has passed what was read ahead");
+  data.forgetWeek(again[0].metric);
+  const [last] = data.weekAgo(now, 900_000);
+  last.series.fill([[now - week - 60_000, 2]], 60_000);
+  const look = { period: 900_000, selected: null };
+  const compared = data.view(tiles, new Board(), { ...look, compare: "week" });
+  assert.deepEqual([compared.tiles[0].before, compared.tiles[0].change.direction, compared.tiles[0].earlier], [2, "up", "a week earlier"]);
+  assert.ok(compared.chart.before.includes(2));
+  const alone = data.view(tiles, new Board(), { ...look, compare: "none" });
+  assert.deepEqual([alone.tiles[0].change, alone.chart.earlier, alone.chart.before.every((b) => b === null)], [null, null, true]);
+});
+
+test("late records: tallied by definition, with the newest samples", () => {
+  const tally = new LateTally();
+  const late = (count, by_definition, offset) => ({ topic: "events", partition: 3, count, by_definition, samples: [{ offset, event_time_ms: 5 }] });
+  tally.add([{ seq: 7, at_ms: 10, late: late(2, { a: 2, b: 1 }, 1) }, { seq: 9, at_ms: 20, late: late(1, { b: 1 }, 8) }]);
+  assert.deepEqual([...tally.reasons], [["a", 2], ["b", 2]]);
+  assert.deepEqual([tally.after, tally.read], [9, 3]);
+  assert.deepEqual(tally.samples.map((s) => [s.partition, s.offset, s.at_ms, s.refused]), [[3, 8, 20, "b"], [3, 1, 10, "a, b"]]);
+  tally.add([{ seq: 10, at_ms: 30, late: { ...late(50, { a: 50 }, 0), samples: Array.from({ length: 30 }, (_, offset) => ({ offset, event_time_ms: 1 })) } }]);
+  assert.equal(tally.samples.length, 20);
 });
