@@ -54,7 +54,9 @@ process.exitCode = failed > 0 ? 1 : 0;
 
 // numbers compares the page with REST while nothing moves.
 async function numbers() {
-  const server = await Server.make(binary, "serve");
+  const definitions = join(tmpdir(), `tidemark-still-${process.pid}.yaml`);
+  writeFileSync(definitions, "version: 1\nsource: {idle_timeout: 2h, close_when_idle: 2h}\n"); // what was open stays open, however long the checks take
+  const server = await Server.make(binary, "serve", ["--definitions", definitions]);
   try {
     server.simulate(EVENTS);
     await server.caughtUp(EVENTS);
@@ -90,6 +92,7 @@ async function numbers() {
     await page.close();
   } finally {
     await server.remove();
+    rmSync(definitions);
   }
 }
 
@@ -300,7 +303,7 @@ async function screenshots(dir) {
   try {
     await until("the demo has written its past", async () => {
       const p = await server.get("/pipeline");
-      return p.watermark_ms > Date.now() - 10_000 && p.verdict === "Healthy";
+      return p.watermark_ms > Date.now() - 10_000 && p.verdict === "Healthy" && (await server.get("/alerts")).alerts.length > 0;
     });
     const [alert] = (await server.get("/alerts?limit=1")).alerts;
     const places = {
