@@ -32,7 +32,10 @@ func TestMain(m *testing.M) {
 func runBroker(dir string) {
 	b, err := StartBroker(BrokerOptions{
 		Listen: "127.0.0.1:0", Dir: dir, Logger: quiet(), UnsafeNoSync: true,
-		Topics: map[string]TopicSpec{"events": {Partitions: 3, RetentionBytes: 6 << 20}},
+		Topics: map[string]TopicSpec{
+			"events": {Partitions: 3, RetentionBytes: 6 << 20}, "metrics": {Partitions: 8, RetentionBytes: 64 << 20},
+			"alerts": smallTopic(1), "dead-letters": smallTopic(1), ProgressTopic: smallTopic(1),
+		},
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -123,12 +124,13 @@ type Publisher struct {
 	finishing   chan struct{} // closed by Finish
 	board       publisherBoard
 
-	life    context.Context // ends after Run's own context, so that a transaction can be aborted
-	die     context.CancelFunc
-	adopted bool     // this epoch's outputs are known to follow what was published before
-	claimed bool     // there has been a session
-	begun   *session // by Begin, for Run
-	limit   int      // of a batch
+	life                   context.Context // ends after Run's own context, so that a transaction can be aborted
+	die                    context.CancelFunc
+	adopted                bool         // this epoch's outputs are known to follow what was published before
+	claimed                bool         // there has been a session
+	sessions, tornSessions atomic.Int64 // so far
+	begun                  *session     // by Begin, for Run
+	limit                  int          // of a batch
 }
 
 var _ processing.Observer = (*Publisher)(nil)

@@ -245,6 +245,7 @@ func (p *Publisher) open(ctx context.Context) (*session, *processing.Target, err
 // goOn takes up the outputs where the progress says that they end.
 func (p *Publisher) goOn(ctx context.Context, s *session, found *standing, facts *known) (*processing.Target, error) {
 	p.claimed = true
+	p.sessions.Add(1)
 	v, err := judge(found, facts)
 	switch {
 	case err != nil:
@@ -268,6 +269,7 @@ func (p *Publisher) goOn(ctx context.Context, s *session, found *standing, facts
 			return nil, fmt.Errorf("look for what a crash left half done: %w", err)
 		}
 		if s.torn != nil {
+			p.tornSessions.Add(1)
 			s.at = facts.reader
 			return nil, nil
 		}
