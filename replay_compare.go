@@ -76,7 +76,7 @@ func compareStores(plan *definition.Plan, from *original, into *store.Store, beg
 		if !differing[m.Hash] {
 			continue
 		}
-		if err := d.findWindow(m, was, is); err != nil {
+		if err := d.findWindow(m, startOf(m, from.state), was, is); err != nil {
 			return nil, err
 		}
 	}
@@ -138,10 +138,20 @@ func (d *difference) compareDigests(was, is *store.View) (differing map[definiti
 	return differing, nil
 }
 
+// startOf is from when on a metric is in force. What it has made in a life before that is not compared.
+func startOf(m *definition.Metric, s *processing.State) event.Millis {
+	for i := range s.Definitions {
+		if s.Definitions[i].Hash == m.Hash {
+			return s.Definitions[i].From
+		}
+	}
+	return event.NoTime
+}
+
 // findWindow looks for the first window of a metric that differs, and keeps it if it is the first of all.
-func (d *difference) findWindow(m *definition.Metric, was, is *store.View) error {
+func (d *difference) findWindow(m *definition.Metric, from event.Millis, was, is *store.View) error {
 	var sums [2]map[event.Millis]digest.Sum
-	kept := event.NoTime // both have dropped nothing from here on
+	kept := from // both have dropped nothing from here on
 	for i, v := range []*store.View{was, is} {
 		sums[i] = make(map[event.Millis]digest.Sum)
 		first, ok, err := v.FirstWindow(m.Hash)
