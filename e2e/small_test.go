@@ -83,13 +83,12 @@ func (s *small) add(i int, at, written event.Millis, url, user string) {
 
 // life is one life of the process: from opening the store until the log is finished, or until it dies.
 type life struct {
-	small   *small
 	fs      vfs.FS
 	steps   int  // that the log comes in; 0: all of it is there already
 	workers int
 	log     *memory.Log
+	died    func() // is called as soon as it dies, if that is set
 
-	died   chan error // what Options.Fatal was told
 	result fingerprint
 }
 
@@ -126,13 +125,16 @@ var errDied = errors.New("the process died")
 
 // live runs a process to its end. It returns errDied if it died by Options.Fatal, and what else ended it.
 func (s *small) live(t *testing.T, l *life) error {
-	l.died = make(chan error, 1)
+	died := make(chan error, 1)
 	options := store.Default()
 	options.FS, options.Logger = l.fs, slog.New(slog.DiscardHandler)
 	options.CacheSize, options.MemTableSize = 1<<20, 32<<10
 	options.Fatal = func(err error) {
+		if l.died != nil {
+			l.died()
+		}
 		select {
-		case l.died <- err:
+		case died <- err:
 		default:
 		}
 		select {} // a process that has ended does nothing any more
@@ -142,7 +144,7 @@ func (s *small) live(t *testing.T, l *life) error {
 	select {
 	case err := <-ended:
 		return err
-	case err := <-l.died:
+	case err := <-died:
 		return fmt.Errorf("%w: %w", errDied, err)
 	case <-time.After(time.Minute):
 		t.Fatal("it hangs")

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -226,8 +227,11 @@ func lockDir(fsys vfs.FS, dir string) (*pebble.Lock, error) {
 	if err == nil {
 		return lock, nil
 	}
-	// A lock file that can't even be opened comes as a PathError; all else says that somebody has it.
-	if pathErr := new(fs.PathError); errors.As(err, &pathErr) {
+	// A lock file that can't even be opened comes as a PathError, a disk that fails by its number; all else says that somebody
+	// has it.
+	pathErr, number := new(fs.PathError), syscall.Errno(0)
+	failed := errors.As(err, &number) && (number == syscall.EIO || number == syscall.ENOSPC || number == syscall.EROFS)
+	if failed || errors.As(err, &pathErr) {
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
 	return nil, fmt.Errorf("%w: %s", ErrInUse, dir)

@@ -192,7 +192,7 @@ func checkUsable(t *testing.T, fs vfs.FS) {
 // own writes are left out: when they fail it ends the process, which is the crash above.
 func TestErrorWhileCreating(t *testing.T) {
 	for n, failed := 0, true; failed; n++ {
-		mem := vfs.NewMem()
+		mem := vfs.NewCrashableMem()
 		failed = false
 		ops := 0
 		fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
@@ -207,15 +207,26 @@ func TestErrorWhileCreating(t *testing.T) {
 			failed = true
 			return errorfs.ErrInjected
 		}))
-		s, err := Open("data/store", testOptions(fs))
+		s, err := openOrDie(fs)
 		if failed != errors.Is(err, errorfs.ErrInjected) {
 			t.Fatalf("operation %d failed: %v; Open said %v", n, failed, err)
 		}
 		if err == nil {
 			mustClose(t, s)
 		}
-		checkUsable(t, mem)
+		// Locks end with the process.
+		checkUsable(t, mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))}))
 	}
+}
+
+// openOrDie returns the error that the process would have died of, too.
+func openOrDie(fs vfs.FS) (s *Store, err error) {
+	defer func() {
+		if died := recover(); died != nil {
+			err = died.(error)
+		}
+	}()
+	return Open("data/store", testOptions(fs))
 }
 
 const holdEnv = "TIDEMARK_TEST_HOLD_STORE"

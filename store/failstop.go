@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -13,11 +14,13 @@ import (
 // fill memory and then hang; a log that can't be closed or begun is a panic, which the mutex that is unlocked at that moment
 // turns into one that nobody can catch. Here the first write that fails is the last, and its line names the file.
 //
-// Errors of reading are left to those who read. So are those of removing: a file that stays costs space alone, and those that
+// Errors of reading are left to those who read, but for that of listing the directory once something was written: Pebble does so at the
+// end of opening, and when that fails it pulls away what its goroutines are already at work on. So are those of removing: a file that stays costs space alone, and those that
 // matter are renamed or synced too. Files elsewhere, such as those of a checkpoint, are the business of who makes it.
 type failStop struct {
 	vfs.FS
 	dir   string // as the names in it have it
+	wrote atomic.Bool
 	fatal func(error)
 }
 
@@ -42,6 +45,7 @@ func (f *failStop) file(file vfs.File, err error, doing, name string) (vfs.File,
 }
 
 func (f *failStop) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	f.wrote.Store(true)
 	file, err := f.FS.Create(name, category)
 	return f.file(file, err, "create", name)
 }
@@ -54,6 +58,14 @@ func (f *failStop) ReuseForWrite(oldname, newname string, category vfs.DiskWrite
 func (f *failStop) OpenReadWrite(name string, category vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
 	file, err := f.FS.OpenReadWrite(name, category, opts...)
 	return f.file(file, err, "open for writing", name)
+}
+
+func (f *failStop) List(dir string) ([]string, error) {
+	names, err := f.FS.List(dir)
+	if f.wrote.Load() {
+		err = f.check(err, "list", dir)
+	}
+	return names, err
 }
 
 // OpenDir may fail where it likes: syncing a directory may not.
