@@ -283,7 +283,7 @@ func (o *digestOracle) transitions(r *definition.Rule, finals []alert.Final) (ta
 	if row, published := window.Empty(m, m.Size); published && len(m.Keys) == 0 {
 		empty = &alert.Row{Value: row.Value, Aggregates: row.Aggregates, Count: row.Count}
 	}
-	finals = slices.DeleteFunc(finals, func(f alert.Final) bool { return f.End-1 <= o.from[r.Hash] })
+	finals = slices.DeleteFunc(slices.Clone(finals), func(f alert.Final) bool { return f.End-1 <= o.from[r.Hash] })
 	for _, turn := range alert.New(r, m, empty).Judge(o.from[r.Hash], o.state.Watermark, finals) {
 		fact := append([]byte("alert 1"), r.Hash[:]...)
 		for _, v := range turn.Alert.Values() {

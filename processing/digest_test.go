@@ -135,6 +135,9 @@ func randomDigestStep(t *rapid.T) digestStep {
 		MaxAhead:  rapid.SampledFrom([]time.Duration{2, 10, 60}).Draw(t, "max_ahead") * time.Second,
 		Every:     rapid.IntRange(1, 12).Draw(t, "every"),
 	}
+	if rapid.IntRange(0, 3).Draw(t, "idle") == 0 {
+		s.Wait, s.MinCommit = 45*time.Second, max(s.MinCommit, 150*time.Millisecond) // partitions fall idle, and come back with floors
+	}
 	if rapid.IntRange(0, 2).Draw(t, "others") == 0 {
 		s.Without = rapid.SliceOfN(rapid.SampledFrom([]string{"visits", "closed", "users", "share", "ends", "few", "most"}), 1, 3).Draw(t, "without")
 	}
