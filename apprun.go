@@ -126,7 +126,9 @@ func (w withOutputs) Status() processing.Status {
 	switch {
 	case s.Outputs.Fault != "" && (s.Phase == processing.Running || s.Phase == processing.CatchingUp):
 		s.Phase, s.Verdict = processing.Faulted, fmt.Sprintf("Nothing is published: %s", s.Outputs.Fault)
-	case s.Outputs.Trouble != "" && (s.Phase == processing.Running || s.Phase == processing.Starting):
+	case s.Outputs.Trouble != "" && s.Phase == processing.Starting:
+		s.Verdict = fmt.Sprintf("Kafka can't be used yet: %s", s.Outputs.Trouble)
+	case s.Outputs.Trouble != "" && s.Phase == processing.Running:
 		s.Verdict = fmt.Sprintf("Results wait to be published: %s", s.Outputs.Trouble)
 	}
 	return s

@@ -37,6 +37,7 @@ func TestApacheKafka(t *testing.T) {
 		t.Run("topic made anew", c.topicMadeAnew)
 		t.Run("large records", c.largeRecords)
 	})
+	t.Run("server killed", c.serverKilled)
 	t.Run("broker restarts", c.brokerRestarts)
 }
 
@@ -327,8 +328,28 @@ func (c *cluster) brokerRestarts(t *testing.T) {
 	p.consumed(int64(len(all)))
 	undisturbed := c.serveWith(t, "undisturbed", source, "--events-topic", "restarts-events")
 	sameWindows(t, undisturbed, p)
-	p.await("results are published", 2*time.Minute, func() bool {
-		n := records(t, c.addr, "restarts-metrics")
-		return n > 0 && n >= records(t, c.addr, "undisturbed-metrics")
-	})
+	p.allPublished(c.addr, "restarts-metrics", "restarts-dead-letters")
+}
+
+// The server is killed again and again while it reads and publishes. Who reads committed records sees each entry once.
+func (c *cluster) serverKilled(t *testing.T) {
+	args := []string{"--kafka-brokers", c.addr, "--create-topics", "--data", t.TempDir(), "--transaction-timeout", "5s"}
+	p := launchAt(t, "killed", args...)
+	p.ready()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tool(t, "simulate", "--kafka-brokers", c.addr, "--events-topic", "killed-events", "--rate", "100", "--duration", "10m",
+			"--start", "2026-01-05T12:00:00Z", "--late", "0.01", "--bad", "0.002", "--log-level", "warn")
+	}()
+	for i := range 6 {
+		before := records(t, c.addr, "killed-metrics")
+		p.await("more is published", time.Minute, func() bool { return i > 3 || records(t, c.addr, "killed-metrics") > before })
+		p.kill()
+		p = launchAt(t, "killed", args...)
+		p.ready()
+	}
+	<-done
+	p.consumed(p.pipeline().Counters["consumed"])
+	p.allPublished(c.addr, "killed-metrics", "killed-dead-letters")
 }
