@@ -57,6 +57,9 @@ type app struct {
 	pipeline  *processing.Pipeline
 	publisher *kafka.Publisher
 	server    *server.Server
+	served    served
+	admin     net.Listener // nil if its path would be too long
+	rebuilder *rebuilder
 }
 
 // openApp opens all parts. Addresses come first, so that a busy one leaves nothing behind.
@@ -80,6 +83,9 @@ func openApp(c *appConfig) (_ *app, err error) {
 	if err := options.CheckAccess(); err != nil {
 		return nil, usageError{err}
 	}
+	if err := c.adoptRebuilt(); err != nil {
+		return nil, err
+	}
 	// The embedded broker opens its directory before the store does: it must not touch what the store will refuse.
 	if err := store.Check(c.storeDir()); err != nil {
 		return nil, err
@@ -92,6 +98,9 @@ func openApp(c *appConfig) (_ *app, err error) {
 	}
 	a.options = options
 	if err := a.openStore(); err != nil {
+		return nil, err
+	}
+	if err := a.openAdmin(); err != nil {
 		return nil, err
 	}
 	if err := a.openParts(nil); err != nil {
@@ -190,8 +199,10 @@ func (a *app) openParts(target *processing.Target) (err error) {
 	if a.publisher, err = kafka.NewPublisher(publisher); err != nil {
 		return usageError{fmt.Errorf("outputs: %w", err)}
 	}
+	status := &withOutputs{a.pipeline, a.publisher}
+	a.served.Store(status)
 	if a.server, err = server.New(a.options, server.Deps{
-		Plan: c.plan, Store: a.store, Pipeline: withOutputs{a.pipeline, a.publisher}, Epoch: a.store.Epoch(),
+		Plan: c.plan, Store: a.store, Pipeline: status, Epoch: a.store.Epoch(),
 		Readers: []string{kafka.PublisherReader}, Assets: web.Files(), Logger: c.logger,
 	}); err != nil {
 		return err
@@ -215,6 +226,11 @@ func (a *app) close() error {
 	}
 	if a.broker != nil {
 		faults = append(faults, a.broker.Close())
+	}
+	if a.admin != nil {
+		if err := a.admin.Close(); !errors.Is(err, net.ErrClosed) {
+			faults = append(faults, err)
+		}
 	}
 	if a.listener != nil {
 		if err := a.listener.Close(); !errors.Is(err, net.ErrClosed) {

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tidemark/tidemark/processing"
+	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/kafka"
 	"github.com/tidemark/tidemark/server"
 	"github.com/tidemark/tidemark/store"
@@ -17,8 +19,20 @@ import (
 // next start.
 const flushLimit = 5 * time.Second
 
-// run serves until ctx ends. If what was published is further than the state, the state is folded to there first, silently.
+// run serves until ctx ends, commands on this machine among others.
 func (a *app) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	ctx, stop := context.WithCancel(ctx)
+	group.Go(func() error { return a.serveAdmin(ctx) })
+	group.Go(func() error {
+		defer stop()
+		return a.runParts(ctx)
+	})
+	return group.Wait()
+}
+
+// runParts serves until ctx ends. If what was published is further than the state, the state is folded to there first, silently.
+func (a *app) runParts(ctx context.Context) error {
 	for {
 		target, err := a.serve(ctx)
 		if err != nil || target == nil {
@@ -120,7 +134,7 @@ type withOutputs struct {
 }
 
 // Status implements server.Pipeline.
-func (w withOutputs) Status() processing.Status {
+func (w *withOutputs) Status() processing.Status {
 	s := w.Pipeline.Status()
 	s.Outputs = w.publisher.Outputs()
 	switch {
@@ -132,4 +146,15 @@ func (w withOutputs) Status() processing.Status {
 		s.Verdict = fmt.Sprintf("Results wait to be published: %s", s.Outputs.Trouble)
 	}
 	return s
+}
+
+// served is the pipeline that runs now.
+type served struct{ atomic.Pointer[withOutputs] }
+
+// Status implements admin.Pipeline.
+func (s *served) Status() processing.Status { return s.Load().Status() }
+
+// AcceptGap implements admin.Pipeline.
+func (s *served) AcceptGap(ctx context.Context, topic string, only *event.PartitionID) ([]processing.Gap, error) {
+	return s.Load().AcceptGap(ctx, topic, only)
 }

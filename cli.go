@@ -42,6 +42,10 @@ type commands struct {
 	Digest   digestCommand   `cmd:"" help:"Print what the definitions have made, as one number each. The server must not be running on it."`
 	Replay   replayCommand   `cmd:"" help:"Fold the log again up to where a state stands, and compare. The server must not be running on it."`
 	Health   healthCommand   `cmd:"" help:"Ask a running server on this machine whether it is well."`
+	Backup   backupCommand   `cmd:"" help:"Write a consistent copy of the state to a new directory, while the server runs or not."`
+	Restore  restoreCommand  `cmd:"" help:"Make the state of a new data directory from a backup."`
+	Resume   resumeCommand   `cmd:"" help:"Let the running server go on with partitions that stand still."`
+	Rebuild  rebuildCommand  `cmd:"" help:"Make a new state from the log beside the old one; the next start takes it."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 
 	Config string `placeholder:"FILE" help:"YAML file with flags, by their names: 'listen: 127.0.0.1:9000'. Flags and environment variables go before it."`

@@ -34,7 +34,24 @@ func (c *inspectCommand) Run(std *streams) (err error) {
 		return err
 	}
 	defer v.Close()
-	return printStore(std.out, s, v)
+	if err := printStore(std.out, s, v); err != nil {
+		return err
+	}
+	return printFaults(std.out, v)
+}
+
+// printFaults lists what stood still when the server stopped. That needs a decision.
+func printFaults(w io.Writer, v *store.View) error {
+	faults, err := v.Faults()
+	if err != nil || len(faults) == 0 {
+		return err
+	}
+	fmt.Fprintln(w)
+	for i := range faults {
+		f := &faults[i]
+		fmt.Fprintf(w, "%s/%d stands still since %s: %s: %s. %s\n", f.Topic, f.Partition, time.UnixMilli(f.AtMs).UTC().Format(time.RFC3339), f.Kind, f.Detail, f.Advice())
+	}
+	return decisionError{fmt.Errorf("%d partitions stand still: start the server and decide, see above", len(faults))}
 }
 
 func printStore(w io.Writer, s *store.Store, v *store.View) error {
@@ -74,7 +91,14 @@ func printCursors(out io.Writer, v *store.View) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\njournal\t%d floors\n", len(floors))
+	gaps, err := v.Gaps()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\njournal\t%d floors, %d gaps\n", len(floors), len(gaps))
+	for i := range gaps {
+		fmt.Fprintf(out, "gap\t%s: %s, accepted %s\n", gaps[i].Reason, gaps[i].String(), time.UnixMilli(gaps[i].AtMs).UTC().Format(time.RFC3339))
+	}
 	return nil
 }
 

@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 //
 //	occupy NAME     listens on a free port of the loopback interface until the script ends; $NAME is its address
 //	hold DIR        has the store in DIR open until the script ends
+//	store DIR       makes a store in DIR
 //	fails CODE ...  runs the program, which must end with this exit code
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -37,7 +38,7 @@ func TestScripts(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"occupy": occupy, "hold": hold, "fails": fails},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"occupy": occupy, "hold": hold, "store": makeStore, "fails": fails},
 	})
 }
 
@@ -54,6 +55,14 @@ func hold(ts *testscript.TestScript, _ bool, args []string) {
 	s, err := store.Open(ts.MkAbs(filepath.FromSlash(args[0])), options)
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(s.Close()) })
+}
+
+func makeStore(ts *testscript.TestScript, _ bool, args []string) {
+	options := store.Default()
+	options.Logger = slog.New(slog.DiscardHandler)
+	s, err := store.Open(ts.MkAbs(filepath.FromSlash(args[0])), options)
+	ts.Check(err)
+	ts.Check(s.Close())
 }
 
 func fails(ts *testscript.TestScript, _ bool, args []string) {

@@ -271,6 +271,8 @@ type refold struct {
 	plan     *definition.Plan
 	cluster  kafka.Cluster
 	encoding event.Encoding
+	writers  []string // texts of schemas that events may have besides those that the target has
+	silent   bool     // nothing goes into the feed
 	workers  int
 	logger   *slog.Logger
 }
@@ -284,7 +286,7 @@ func (r *refold) run(ctx context.Context, into processing.Store, target *process
 	defer source.Close()
 	options := processing.DefaultOptions()
 	options.Workers, options.WriterSchema, options.Encoding, options.Logger = r.workers, schemas.Events, r.encoding, r.logger
-	options.Target = target
+	options.WriterSchemas, options.Silent, options.Target = r.writers, r.silent, target
 	pipeline, err := processing.New(r.plan, source, into, options)
 	if err != nil {
 		return err

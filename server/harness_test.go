@@ -242,7 +242,7 @@ func (e *engine) Status() processing.Status {
 		Counters: processing.Counters{Consumed: int64(e.offset), Applied: int64(e.offset)},
 		Partitions: []processing.PartitionStatus{
 			{Topic: "events", Partition: 0, Position: e.offset, End: e.offset + 3, Lag: 3, Rate: 1.5, Watermark: e.w, HoldsBack: true},
-			{Topic: "events", Partition: 1, Watermark: event.NoTime, Idle: true, Fault: "its topic was re-created"},
+			{Topic: "events", Partition: 1, Watermark: event.NoTime, Idle: true, Fault: "its topic was re-created", FaultKind: processing.TopicRecreated, Advice: "decide"},
 		},
 		Commit: processing.CommitStatus{
 			Seq: e.seq, At: time.UnixMilli(99_000), DurationP50: 1500 * time.Microsecond, DurationP99: 20 * time.Millisecond,

@@ -41,7 +41,9 @@ type partitionBody struct {
 	Idle      bool              `json:"idle"`
 	HoldsBack bool              `json:"holds_back"`
 	Fault     *string           `json:"fault"`
-	Waiting   *string           `json:"waiting"` // for what, when the next records can't be judged yet
+	FaultKind *string           `json:"fault_kind"`
+	Advice    *string           `json:"fault_advice"` // what an operator can do about it
+	Waiting   *string           `json:"waiting"`      // for what, when the next records can't be judged yet
 }
 
 type commitBody struct {
@@ -93,7 +95,8 @@ func (s *Server) pipeline(_ http.ResponseWriter, r *http.Request) (any, error) {
 			Watermark: wire.TimeOf(p.Watermark), Idle: p.Idle, HoldsBack: p.HoldsBack,
 		}
 		if p.Fault != "" {
-			b.Fault = &p.Fault
+			kind := string(p.FaultKind)
+			b.Fault, b.FaultKind, b.Advice = &p.Fault, &kind, &p.Advice
 		}
 		if p.Waiting != "" {
 			b.Waiting = &p.Waiting

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -195,7 +196,7 @@ func fill(tmp string, opts *Options, lock *pebble.Lock) error {
 	if err != nil {
 		return fmt.Errorf("make store: %w", err)
 	}
-	id := appendIdentity(nil, identity{instance: randomID(16), epoch: randomID(8)})
+	id := appendIdentity(nil, identity{instance: cmp.Or(opts.Instance, randomID(16)), epoch: randomID(8)})
 	if err := db.Set(identityKey, id, pebble.Sync); err != nil {
 		return errors.Join(fmt.Errorf("write identity: %w", err), db.Close())
 	}

@@ -19,6 +19,7 @@ type Options struct {
 	Logger    *slog.Logger // default: slog.Default()
 	CacheSize int64        // bytes of blocks kept in memory; default 32 MiB
 	Retention Retention
+	Instance  string // of a store that is made; default: a random one
 
 	// MemTableSize bounds what a crash has to read again. Pebble allocates a small one first and grows to it, so that an
 	// idle server does not hold it. Default 16 MiB

@@ -67,21 +67,25 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		BaseContext: func(net.Listener) context.Context { return ctx },
 		ErrorLog:    slog.NewLogLogger(s.deps.Logger.Handler(), slog.LevelDebug), // faults of clients
 	}
-	stop := context.AfterFunc(ctx, func() {
+	stopped := make(chan struct{})
+	defer context.AfterFunc(ctx, func() {
+		defer close(stopped)
 		// The requests' contexts have ended: what they do comes to its end by itself.
 		grace, done := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer done()
 		if err := hs.Shutdown(grace); err != nil {
 			_ = hs.Close()
 		}
-	})
-	defer stop()
+	})()
 	err := hs.Serve(l)
-	s.active.Wait()
-	if !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("admin socket: %w", err)
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+		<-stopped
+	} else {
+		err = errors.Join(fmt.Errorf("admin socket: %w", err), hs.Close())
 	}
-	return nil
+	s.active.Wait() // no connection is left that could begin another one
+	return err
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {

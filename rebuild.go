@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/tidemark/tidemark/server/admin"
+	"github.com/tidemark/tidemark/store"
+)
+
+type rebuildCommand struct {
+	Data         string   `default:"./tidemark-data" placeholder:"DIR" help:"Data directory. A server that runs on it does the work; the flags below are for when none does."`
+	KafkaBrokers []string `placeholder:"HOST:PORT" help:"Brokers that have the log. Without them: the embedded broker of the data directory."`
+	kafkaFlags
+	EventsTopic string `default:"events" help:"Topic that events are read from."`
+	framingFlags
+	definitionFlags
+	Workers int `default:"0" help:"Goroutines that fold events; 0 is one a core."`
+	logFlags
+}
+
+// Run makes a new state, and shows how far it is.
+func (c *rebuildCommand) Run(ctx context.Context, std *streams) error {
+	logger, err := c.logger(std.err)
+	if err != nil {
+		return err
+	}
+	if c.Workers < 0 {
+		return usageError{errors.New("--workers: must not be negative")}
+	}
+	client, err := runningServer(ctx, c.Data)
+	switch {
+	case err == nil:
+		defer client.Close()
+		err = c.watch(ctx, std, logger, client)
+	case errors.Is(err, admin.ErrNotRunning), errors.Is(err, admin.ErrPathTooLong):
+		err = c.rebuild(ctx, std, logger)
+	}
+	if err == nil {
+		fmt.Fprintf(std.out, "The new state is in %s. The next start takes it and keeps the old one beside it.\n", filepath.Join(c.Data, "store.rebuilt"))
+	}
+	return err
+}
+
+// watch lets the server do it.
+func (c *rebuildCommand) watch(ctx context.Context, std *streams, logger *slog.Logger, client *admin.Client) error {
+	status, err := client.StartRebuild(ctx)
+	if errors.Is(err, admin.ErrBusy) {
+		status, err = client.Rebuild(ctx) // somebody else has begun
+	}
+	if err != nil {
+		return fmt.Errorf("rebuild: %w", err)
+	}
+	tick := time.NewTicker(drawEvery)
+	defer tick.Stop()
+	bar := newProgress(std, logger, "Rebuilding", 0)
+	defer bar.end()
+	for status.State == admin.RebuildRunning {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return errors.New("rebuild: the server goes on with it; `tidemark rebuild` shows how far it is")
+		}
+		if status, err = client.Rebuild(ctx); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("rebuild: %w", err)
+		}
+		bar.total = max(1, status.Total)
+		bar.update(status.Records)
+	}
+	if status.State == admin.RebuildFailed {
+		return fmt.Errorf("rebuild: %s", status.Detail)
+	}
+	return nil
+}
+
+// rebuild does it here. The store stays locked meanwhile: no server can start.
+func (c *rebuildCommand) rebuild(ctx context.Context, std *streams, logger *slog.Logger) (err error) {
+	plan, err := c.load()
+	if err != nil {
+		return err
+	}
+	security, err := c.security(c.KafkaBrokers, std, logger)
+	if err != nil {
+		return err
+	}
+	framing, err := c.openFraming(plan, logger)
+	if err != nil {
+		return err
+	}
+	if framing.registry != nil {
+		framing.registry.Close() // the schemas that were used are in the state
+	}
+	restrictFiles()
+	options := store.Default()
+	options.Logger = logger
+	old, err := openStopped(c.Data, options)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, old.Close()) }()
+	cluster, stop, err := openLog(c.KafkaBrokers, security, c.Data, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	r := &remake{
+		refold: refold{
+			plan: plan, cluster: cluster, encoding: framing.events, writers: framing.writers, silent: true, workers: c.Workers, logger: logger,
+		},
+		topic: c.EventsTopic, dir: filepath.Join(c.Data, "store"), old: old,
+	}
+	bar := newProgress(std, logger, "Rebuilding", 0)
+	defer bar.end()
+	err = r.run(ctx, func(done, total int64) {
+		bar.total = max(1, total)
+		bar.update(done)
+	})
+	if err != nil {
+		return fmt.Errorf("rebuild: %w", err)
+	}
+	return nil
+}
