@@ -268,11 +268,14 @@ func (c *cluster) topicMadeAnew(t *testing.T) {
 		return err == nil && len(found["anew-events"].Partitions) == 12
 	})
 	simulate(t, "anew", 1, "--kafka-brokers", c.addr)
-	verdict := regexp.MustCompile(`^Partition \d+ stands still: .*made anew`)
+	verdict := regexp.MustCompile(`^Partition \d+ stands still: .*(made anew|re-created)`)
 	p.await("its partitions stand still", 2*time.Minute, func() bool { return verdict.MatchString(p.pipeline().Verdict) })
 	if got := p.pipeline().Counters["consumed"]; got != 1000 {
 		t.Errorf("%d records are consumed, want the 1000 of the old topic", got)
 	}
+	p.await("all of them do", 2*time.Minute, func() bool { return len(p.standsStill("topic_recreated")) == 12 })
+	tool(t, "resume", "--data", p.dataDir(), "--accept-gap", "anew-events")
+	p.consumed(2000)
 }
 
 // Records may be as large as the topic allows, which is eight times what brokers take if nobody says otherwise.
