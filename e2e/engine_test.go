@@ -27,9 +27,10 @@ type engine struct {
 	ended    chan error
 }
 
-func openStore(t *testing.T, fs vfs.FS) *store.Store {
+func openStore(t *testing.T, fs vfs.FS, holding ...string) *store.Store {
 	t.Helper()
 	options := store.Default()
+	options.Retention.Holding = holding // readers
 	options.FS = fs
 	options.Logger = slog.New(slog.DiscardHandler)
 	options.Fatal = func(err error) { t.Errorf("store: %v", err) }

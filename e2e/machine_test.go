@@ -76,7 +76,7 @@ func (m *machine) boot() {
 	m.t.Helper()
 	m.line = &line{dial: m.net.DialContext}
 	cluster := kafka.Cluster{Brokers: []string{"127.0.0.1:9092"}, Logger: slog.New(slog.DiscardHandler)}.Through(m.line.connect)
-	s := openStore(m.t, m.disk)
+	s := openStore(m.t, m.disk, kafka.PublisherReader)
 	var err error
 	if m.source, err = kafka.NewSource(kafka.SourceOptions{Cluster: cluster, Topic: "events", Group: "tidemark"}); err != nil {
 		m.t.Fatal(err)
@@ -88,8 +88,8 @@ func (m *machine) boot() {
 		m.t.Fatal(err)
 	}
 	publisher, err := kafka.NewPublisher(kafka.PublisherOptions{
-		Cluster: cluster, MetricsTopic: "metrics", AlertsTopic: "alerts", DeadLetterTopic: "dead-letters",
-		Encoding: kafka.Avro, Epoch: s.Epoch(), Plan: m.plan, Feed: feedOf{s},
+		Cluster: cluster, MetricsTopic: "metrics", AlertsTopic: "alerts", DeadLetterTopic: "dead-letters", CreateTopics: true,
+		Encoding: kafka.Avro, Instance: s.Instance(), Epoch: s.Epoch(), Plan: m.plan, Feed: feedOf{s},
 	})
 	if err != nil {
 		m.t.Fatal(err)
@@ -98,18 +98,30 @@ func (m *machine) boot() {
 	ctx, stop := context.WithCancel(m.t.Context())
 	m.engine = &engine{t: m.t, store: s, pipeline: p, stop: stop, ended: make(chan error, 1)}
 	m.runs = true
-	go func() {
-		group, ctx := errgroup.WithContext(ctx)
-		group.Go(func() error { return p.Run(ctx) })
-		group.Go(func() error {
-			outputs := map[string]int{"metrics": 4, "alerts": 1, "dead-letters": 1}
-			if err := kafka.EnsureTopics(ctx, cluster, outputs, true); err != nil {
-				return endedBy(ctx, err)
-			}
-			return publisher.Run(ctx)
-		})
-		m.ended <- group.Wait()
-	}()
+	go func() { m.ended <- serve(ctx, p, publisher) }()
+}
+
+// serve folds and publishes until ctx ends, and then publishes for a while what is committed, as the program does.
+func serve(ctx context.Context, p *processing.Pipeline, publisher *kafka.Publisher) error {
+	if target, err := publisher.Begin(ctx); err != nil || target != nil {
+		return errors.Join(endedBy(ctx, err), p.Run(ctx))
+	}
+	publishing, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
+	var group errgroup.Group
+	group.Go(func() error { return publisher.Run(publishing) })
+	err := p.Run(ctx)
+	publisher.Finish()
+	defer time.AfterFunc(5*time.Second, giveUp).Stop()
+	return errors.Join(err, group.Wait(), outputsFault(publisher))
+}
+
+// outputsFault is why nothing was published any more.
+func outputsFault(publisher *kafka.Publisher) error {
+	if fault := publisher.Outputs().Fault; fault != "" {
+		return errors.New("outputs: " + fault)
+	}
+	return nil
 }
 
 func endedBy(ctx context.Context, err error) error {
