@@ -46,12 +46,19 @@ type process struct {
 // launch starts the binary with an HTTP address of its own.
 func launch(t *testing.T, listen string, args ...string) *process {
 	t.Helper()
+	return launchIn(t, "", listen, args...)
+}
+
+// launchIn starts it in a folder, "" being this one.
+func launchIn(t *testing.T, dir, listen string, args ...string) *process {
+	t.Helper()
 	path, err := binary()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &process{t: t, args: append(args, "--listen", listen), base: "http://" + listen}
 	p.cmd = exec.Command(path, p.args...)
+	p.cmd.Dir = dir
 	p.cmd.Stderr = &p.log
 	p.cmd.Stdout = &p.log
 	p.started = time.Now()
