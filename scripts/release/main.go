@@ -80,7 +80,7 @@ func (r *release) run(only string) (err error) {
 				return err
 			}
 			sums = append(sums, fmt.Sprintf("%x  %s\n", sha256.Sum256(content), filepath.Base(file)))
-			fmt.Printf("%s %.1f MiB\n", file, float64(len(content))/(1<<20))
+			fmt.Fprintf(os.Stdout, "%s %.1f MiB\n", file, float64(len(content))/(1<<20))
 		}
 	}
 	return os.WriteFile(filepath.Join(r.into, "SHA256SUMS"), []byte(strings.Join(sums, "")), 0o644)
