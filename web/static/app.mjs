@@ -28,6 +28,7 @@ function App() {
 }
 
 function keyPressed(event, openHelp) {
+  if (event.key === "Escape" && event.target.matches("input")) return event.target.blur();
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog")) return;
   const number = Number(event.key);
   if (number >= 1 && number <= PAGES.length) return prefs.go(PAGES[number - 1]);

@@ -66,7 +66,7 @@ function inUnit(v, unit, currency) {
   if (unit.startsWith("money")) return money(v, currency);
   switch (unit) {
     case "1/s":
-      return { number: fixed(v, 1), unit: "/s" };
+      return { number: fixed(v, v !== 0 && Math.abs(v) < 0.1 ? 2 : 1), unit: "/s" };
     case "ratio":
       return { number: decimals(Math.abs(v) < 0.0995 ? 2 : 1).format(v * 100), unit: "%" };
     case "s":

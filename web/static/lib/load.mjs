@@ -1,7 +1,7 @@
 import { useEffect, useState } from "../vendor/hooks.mjs";
 import * as prefs from "./prefs.mjs";
 
-const HIDDEN = 10_000; // ms between looks of a page that nobody sees, whether it may ask again
+const STILL = 1000; // ms between looks of a page that stands still, whether it may ask again
 const AGAIN = 5_000; // ms until what could not be answered is asked again
 
 // useAnswer asks whenever the key changes, and then again every so many ms, unless the page is hidden or stands still. What
@@ -15,7 +15,7 @@ export function useAnswer(key, ask, { every = 0, beat = 0 } = {}) {
     let timer = null;
     const load = async () => {
       if ((document.hidden || prefs.paused.peek()) && timer !== null) {
-        timer = setTimeout(load, HIDDEN);
+        timer = setTimeout(load, STILL);
         return;
       }
       let wait = every;

@@ -17,7 +17,7 @@ export const metrics = signal(null); // of /metrics, null until answered
 export const view = signal(null); // what LiveData made of the last frame
 export const connection = signal({ state: "connecting", retryAt: 0, problem: null });
 export const alerts = signal(null); // what Alerts makes of all that is known; null until REST has answered
-export const alertsBeat = signal(0); // moves when alerts have changed, at most twice a second
+export const alertsBeat = signal(0); // moves when alerts have changed, at most five times a second
 export const announced = signal(""); // of the last alert that began to fire while the page was open
 export const pipeline = signal(null); // {body, at}
 export const looks = signal([]); // of /pipeline, the last ten minutes of them
@@ -137,19 +137,22 @@ function alertsChanged(op) {
   const entries = client.board("alerts").take();
   if (entries.length === 0) return;
   known.take(entries);
-  beatTimer ??= setTimeout(beat, 500);
-  const fresh = entries.findLast((a) => a.state === "firing");
+  fresh = entries.findLast((a) => a.state === "firing") ?? fresh;
+  settling ??= setTimeout(settle, 200);
+}
+
+let fresh = null; // the last that began to fire and has not been announced
+let settling = null; // timer
+
+// settle shows what has become of the alerts. In a storm entries come one by one, hundreds within a second.
+function settle() {
+  settling = null;
   batch(() => {
     if (alerts.peek() !== null) alerts.value = known.picture();
     if (fresh) announced.value = `Alert, ${fresh.severity.toLowerCase()}: ${fresh.title}`;
+    if (!prefs.paused.peek()) alertsBeat.value++;
   });
-}
-
-let beatTimer = null;
-
-function beat() {
-  beatTimer = null;
-  if (!prefs.paused.peek()) alertsBeat.value++;
+  fresh = null;
 }
 
 // loadAlerts reads what fires, and what was resolved not long ago.
@@ -162,10 +165,11 @@ async function loadAlerts(into) {
       into.take(page.alerts);
       next = page.next;
     } while (next);
-    if (into === known) {
+    if (into !== known) return;
+    batch(() => {
       alerts.value = into.picture();
-      beat();
-    }
+      alertsBeat.value++;
+    });
   } catch (error) {
     if (error.status === undefined) throw error;
     if (into === known) setTimeout(() => into === known && loadAlerts(into), 2000);

@@ -4,7 +4,7 @@ import { html } from "../lib/html.mjs";
 import { useAnswer } from "../lib/load.mjs";
 import * as prefs from "../lib/prefs.mjs";
 import { get } from "../lib/rest.mjs";
-import { alerts, alertsBeat, announced, now } from "../lib/state.mjs";
+import { alerts, alertsBeat, now } from "../lib/state.mjs";
 import { AlertPage } from "./alert-page.mjs";
 import { Segments, Select } from "./controls.mjs";
 
@@ -29,7 +29,6 @@ function List({ choice }) {
   const { answer, current, trouble } = useAnswer(key, () => get(`/alerts?${key}`), { beat, every: 60_000 });
   return html`<main class="page" aria-busy=${!current && !trouble} data-key=${current ? "current" : "awaited"}>
     <h1 class="hidden">Alerts</h1>
-    <span class="hidden" role="status">${announced.value}</span>
     <${Filters} choice=${choice} />
     ${trouble && html`<p class="card trouble" role="alert"><strong>${trouble.status === 0 ? "The server can't be reached" : "The server can't answer that"}</strong><span>${trouble.message}</span></p>`}
     ${answer === null

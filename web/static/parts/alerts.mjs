@@ -1,7 +1,7 @@
 import { when } from "../lib/format.mjs";
 import { html } from "../lib/html.mjs";
 import * as prefs from "../lib/prefs.mjs";
-import { alerts, announced, now } from "../lib/state.mjs";
+import { alerts, now } from "../lib/state.mjs";
 import { useState } from "../vendor/hooks.mjs";
 import { Evidence } from "./evidence.mjs";
 
@@ -14,7 +14,6 @@ export function AlertsCard() {
       <h2 id="alerts-title">Alerts</h2>
       ${known?.firing > 0 && html`<span class="note">${known.firing} firing</span>`}
     </header>
-    <span class="hidden" role="status">${announced.value}</span>
     ${known === null ? null : known.shown.length === 0
       ? html`<p class="empty">No alerts</p>`
       : html`<div class="alert-box" tabindex="0" role="group" aria-label="List of alerts"><ul>

@@ -3,18 +3,24 @@ import { freshness } from "../lib/freshness.mjs";
 import { html } from "../lib/html.mjs";
 import * as prefs from "../lib/prefs.mjs";
 import { clockAhead } from "../lib/rest.mjs";
-import { alerts, catchUp, connection, now, pausedAt, pipeline, view } from "../lib/state.mjs";
+import { alerts, announced, catchUp, connection, now, pausedAt, pipeline, view } from "../lib/state.mjs";
+import { useEffect } from "../vendor/hooks.mjs";
 import { Bars, Half, Mark, Play } from "./icons.mjs";
 
 const names = { live: "Live", history: "History", alerts: "Alerts", pipeline: "Pipeline" };
 
 export function Bar({ openHelp }) {
   const paused = prefs.paused.value;
+  const firing = alerts.value?.firing ?? 0;
+  useEffect(() => {
+    document.title = `${firing > 0 ? `(${firing}) ` : ""}${names[prefs.page.value]} · Tidemark`;
+  }, [firing, prefs.page.value]);
   return html`<header class="bar">
     <div class="bar-in">
       <div class="brand"><${Mark} /><span class="brand-name">Tidemark</span></div>
       <nav aria-label="Pages">${PAGES.map((name) => html`<${Tab} key=${name} name=${name} />`)}</nav>
       <${Freshness} />
+      <span class="hidden" role="status">${announced.value}</span>
       <div class="actions">
         <button class="button" aria-pressed=${paused} title="Pause or go on (space)" onClick=${() => (prefs.paused.value = !paused)}>
           ${paused ? html`<${Play} />` : html`<${Bars} />`}<span class="wide">${paused ? "Go on" : "Pause"}</span>

@@ -17,7 +17,7 @@ export function GroupList({ list, rows = 10 }) {
       ${start !== null && html`<span class="note">${filter === "not filtered" ? "not filtered · " : ""}${metric.unit} · ${clock(start, { seconds: metric.size_ms < 60_000 })} – ${clock(end, { seconds: metric.size_ms < 60_000 })}</span>`}
     </header>
     ${shown.length === 0
-      ? html`<p class="empty">${filter === "filtered" ? "None in the last closed window." : "No closed window has any yet."}</p>`
+      ? html`<p class="empty">${filter === "filtered" ? "None in the last closed window." : "No window with any has closed lately."}</p>`
       : html`<ol style=${{ height: `${Math.max(shown.length, 1) * ROW - 4}px` }}>
           ${shown.map((item, i) => html`<${Row} key=${item.group} metric=${metric} item=${item} place=${i} largest=${largest} total=${total} />`)}
         </ol>`}

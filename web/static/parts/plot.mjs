@@ -19,7 +19,7 @@ export function makePlot(element, { moved, marked }) {
       cursor: { y: false, drag: { x: true, y: false, setScale: false, dist: 8 }, points: { size: 7, width: 2, stroke: colour("--card"), fill: colour("--sea") } },
       scales: {
         x: { time: true, range: () => (chart ? [chart.left, chart.right] : [0, 1]) },
-        y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] },
+        y: { range: (_, low, high) => [0, (high > 0 ? high : 1) * 1.08] },
       },
       axes: [
         {
