@@ -10,7 +10,7 @@ import { makePlot } from "./plot.mjs";
 // told what part of it was marked with the mouse.
 export function Chart({ chart, marks, past, note, table, setTable, select }) {
   const { metric, currency } = chart;
-  const show = (v) => text(v, metric.unit, { currency });
+  const show = (v) => text(v, metric.unit, { currency, estimate: metric.estimate });
   const name = [metric.title, ...Object.entries(chart.group).map(([key, value]) => groupName(value, key).name)].join(", ");
   return html`<figure class="card figure" aria-labelledby="chart-title" data-metric=${metric.name} data-marks=${marks.length} data-points=${chart.closed.filter((v) => v !== null).length}>
     <header class="card-head">
