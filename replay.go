@@ -96,7 +96,7 @@ func (c *replayCommand) replay(ctx context.Context, std *streams, r *refold, fro
 		verdict, err = compareStores(r.plan, from, into, began)
 	}
 	if err := errors.Join(err, into.Close()); err != nil {
-		return explainReplay(err, c.Base == "")
+		return explainReplay(ctx, err, c.Base == "")
 	}
 	done = true
 	if !c.Verify {
@@ -133,11 +133,13 @@ func (c *replayCommand) newStore(plan *definition.Plan, from *original, logger *
 }
 
 // explainReplay says what to do where there is something.
-func explainReplay(err error, whole bool) error {
-	if !errors.Is(err, processing.ErrLogTooShort) {
+func explainReplay(ctx context.Context, err error, whole bool) error {
+	switch {
+	case ctx.Err() != nil:
+		return errors.New("interrupted; nothing is kept of what was folded")
+	case !errors.Is(err, processing.ErrLogTooShort):
 		return err
-	}
-	if whole {
+	case whole:
 		return decisionError{fmt.Errorf("%w; --base BACKUP starts from a backup that the log still reaches back to", err)}
 	}
 	return decisionError{fmt.Errorf("%w; --base has to name a later backup", err)}

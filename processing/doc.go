@@ -14,6 +14,9 @@
 // the state was made from is not read: its partition is faulted and W waits. A commit that fails ends Run; starting again
 // is the recovery.
 //
+// With a Target the pipeline makes the same of the log as another fold has, up to where that stood: it takes the other's
+// journal, asks no clock, and ends.
+//
 // Limits: one topic of one cluster, one process. There is no I/O but that of Source and Store; the clock decides when to
 // commit and who is idle, never how a record is judged.
 package processing
