@@ -91,6 +91,18 @@ func (p *process) standsStill(kind string) (ids []int) {
 	return ids
 }
 
+// lag is how many records are not read yet.
+func (p *process) lag() (n int64) {
+	var v struct{ Partitions []struct{ Lag int64 } }
+	if p.fetch("/api/v1/pipeline", &v) != nil {
+		return -1
+	}
+	for _, part := range v.Partitions {
+		n += part.Lag
+	}
+	return n
+}
+
 // code runs a command that is to fail and returns its exit code and what it said.
 func code(t *testing.T, args ...string) (int, string) {
 	t.Helper()
@@ -175,6 +187,7 @@ func TestRetentionPassedIsResumed(t *testing.T) {
 	if !strings.Contains(out, "on-events/1 goes on at offset 300") {
 		t.Errorf("resume said %s", out)
 	}
+	p.await("everything is read", time.Minute, func() bool { return p.lag() == 0 })
 	p.await("the watermark goes on", time.Minute, func() bool { return strings.HasPrefix(p.pipeline().Verdict, "Healthy") })
 	p = p.restart()
 	p.await("healthy after a restart", time.Minute, func() bool { return strings.HasPrefix(p.pipeline().Verdict, "Healthy") })

@@ -84,7 +84,7 @@ func (b *board) report(seen Status) {
 // rate measures over at least a second, and forgets in about five.
 func (b *board) rate(p *PartitionStatus, now time.Time) float64 {
 	r := b.rates[p.Partition]
-	if r == nil {
+	if r == nil || p.Position < r.position { // it reads another log
 		b.rates[p.Partition] = &rate{position: p.Position, at: now}
 		return 0
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -155,8 +156,9 @@ func (s *Source) Assign(positions map[event.PartitionID]event.Offset) {
 	}
 	if len(again) > 0 {
 		s.client.RemoveConsumePartitions(s.of(again))
-		s.client.ResumeFetchPartitions(s.of(again))
 	}
+	// They may have been paused, also before they were ever read.
+	s.client.ResumeFetchPartitions(s.of(slices.Collect(maps.Keys(positions))))
 	s.client.AddConsumePartitions(map[string]map[int32]kgo.Offset{s.opts.Topic: offsets})
 }
 
