@@ -127,7 +127,7 @@ func (d *drill) prepare(ctx context.Context, c *demoCommand, plan *definition.Pl
 	if err := os.WriteFile(definitions, content, 0o600); err != nil {
 		return err
 	}
-	common := []string{"--kafka-brokers", d.cluster.Brokers[0], "--create-topics", "--definitions", definitions, "--log-level", "warn"}
+	common := []string{"--kafka-brokers", d.cluster.Brokers[0], "--create-topics", "--definitions", definitions, "--min-free", c.MinFree, "--log-level", "warn"}
 	address, err := freeListen(c.Listen)
 	if err != nil {
 		return err

@@ -126,7 +126,7 @@ func (p *process) await(what string, limit time.Duration, so func() bool) {
 // ready waits until the server is, and returns how long it took since its start.
 func (p *process) ready() time.Duration {
 	p.t.Helper()
-	p.await("ready", 20*time.Second, func() bool { return p.fetch("/readyz", &struct{}{}) == nil })
+	p.await("ready", 2*time.Minute, func() bool { return p.fetch("/readyz", &struct{}{}) == nil })
 	return time.Since(p.started)
 }
 
