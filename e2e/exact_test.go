@@ -49,8 +49,8 @@ func sameToTheLastBit(t *testing.T, want, got *site) {
 	if compared < 1000 {
 		t.Errorf("only %d things were compared", compared)
 	}
-	exactlyOnce(t, want)
-	exactlyOnce(t, got)
+	onceOnTopics(t, want)
+	onceOnTopics(t, got)
 	t.Logf("%d records, %d things are equal, digest %s", all, compared, digestOf(t, got.server))
 }
 
@@ -158,9 +158,9 @@ func header(r *kgo.Record, name string) string {
 	return ""
 }
 
-// exactlyOnce holds the topics to the feed: a read-committed consumer sees each entry once, in order per output partition, and
+// onceOnTopics holds the topics to the feed: a read-committed consumer sees each entry once, in order per output partition, and
 // nothing else.
-func exactlyOnce(t *testing.T, s *site) {
+func onceOnTopics(t *testing.T, s *site) {
 	t.Helper()
 	entries := s.feed()
 	var records []*kgo.Record
