@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -67,6 +68,28 @@ func (e *engine) end() {
 	if err := e.store.Close(); err != nil {
 		e.t.Errorf("close: %v", err)
 	}
+}
+
+// digests are those of all definitions, by name; and how many floors the journal has.
+func (e *engine) digests() (digests map[string]string, floors int) {
+	v, err := e.store.View()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	defer v.Close()
+	list, err := v.DigestsInForce()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	journal, err := v.Floors()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	digests = make(map[string]string)
+	for _, d := range list {
+		digests[d.Name] = fmt.Sprintf("%d facts, %s", d.Facts, d.Sum)
+	}
+	return digests, len(journal)
 }
 
 func defaults(t *testing.T) *definition.Plan {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/memory"
@@ -47,7 +48,18 @@ func killed(t *testing.T, rng *rand.Rand) {
 	}
 	pass(2 * time.Hour)
 	compare(t, e, plan, log)
+	got, floors := e.digests()
 	e.end()
+	if floors > 0 {
+		t.Fatalf("%d floors: without a restart there would be none", floors)
+	}
+	e = start(t, plan, log, vfs.NewMem(), 4)
+	pass(2 * time.Hour)
+	want, _ := e.digests()
+	e.end()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("digests of a run that nothing disturbed, and of this one (-want +got):\n%s", diff)
+	}
 }
 
 // A partition that falls silent must not hold the others back; when it returns, what the others have closed stays
