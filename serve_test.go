@@ -4,14 +4,23 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"log/slog"
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tidemark/tidemark/processing"
+	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/digest"
+	"github.com/tidemark/tidemark/store"
 )
 
 // noEnv keeps what the developer has set out of a test.
@@ -61,6 +70,47 @@ func TestServeStartsAnswersAndEnds(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("inspect does not say %q:\n%s", want, &out)
 		}
+	}
+}
+
+// The definitions that were in force last have a line each, and the total is theirs alone.
+func TestDigestOfADirectory(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	options := store.Default()
+	options.Logger = slog.New(slog.DiscardHandler)
+	s, err := store.Open(filepath.Join(data, "store"), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := digest.Of([]byte("first")), digest.Of([]byte("second"))
+	err = s.Commit(&processing.Changes{
+		Watermark: 1,
+		Definitions: []processing.Start{
+			{Hash: definition.Hash{2}, Name: "views"}, {Hash: definition.Hash{1}, Name: "busy"}, {Hash: definition.Hash{3}, Name: "gone", From: math.MaxInt64},
+		},
+		Digests: []processing.DefinitionDigest{
+			{Hash: definition.Hash{2}, Name: "views", Facts: 12, Sum: first}, {Hash: definition.Hash{1}, Name: "busy", Facts: 3, Sum: second},
+			{Hash: definition.Hash{3}, Name: "gone", Facts: 9, Sum: first},
+		},
+	})
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var out, faults bytes.Buffer
+	if code := run(t.Context(), []string{"digest", "--data", data}, streams{out: &out, err: &faults, env: noEnv}); code != exitDone {
+		t.Fatalf("digest ended with %d: %s", code, &faults)
+	}
+	var lines []string
+	for line := range strings.Lines(out.String()) {
+		lines = append(lines, strings.Join(strings.Fields(line), " "))
+	}
+	want := []string{
+		"busy 01000000000000000000000000000000 3 " + second.String(),
+		"views 02000000000000000000000000000000 12 " + first.String(),
+		"total " + first.Plus(second).String(),
+	}
+	if !slices.Equal(lines, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
 	}
 }
 
