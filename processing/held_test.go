@@ -18,7 +18,7 @@ import (
 // then: wherever restarts fall, it is as if there had been none.
 func TestHeldRowsAreJudgedAgainWhereverRestartsFall(t *testing.T) {
 	traffic := rapid.Custom(randomTraffic)
-	for seed := range seeds(20) {
+	for seed := range seeds(12) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				rng := rand.New(rand.NewPCG(uint64(seed), 7))
