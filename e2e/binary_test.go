@@ -136,8 +136,9 @@ type pipelineView struct {
 	WatermarkMs int64 `json:"watermark_ms"`
 	Counters    map[string]int64
 	Readers     []struct {
-		Name string
-		Lag  int64
+		Name     string
+		Position uint64
+		Lag      int64
 	}
 }
 

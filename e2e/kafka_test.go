@@ -331,7 +331,7 @@ func (c *cluster) brokerRestarts(t *testing.T) {
 	p.consumed(int64(len(all)))
 	undisturbed := c.serveWith(t, "undisturbed", source, "--events-topic", "restarts-events")
 	sameWindows(t, undisturbed, p)
-	p.allPublished(c.addr, "restarts-metrics", "restarts-dead-letters")
+	p.allPublished(c.addr, "restarts-metrics", "restarts-dead")
 }
 
 // The server is killed again and again while it reads and publishes. Who reads committed records sees each entry once.
@@ -354,5 +354,5 @@ func (c *cluster) serverKilled(t *testing.T) {
 	}
 	<-done
 	p.consumed(p.pipeline().Counters["consumed"])
-	p.allPublished(c.addr, "killed-metrics", "killed-dead-letters")
+	p.allPublished(c.addr, "killed-metrics", "killed-dead")
 }

@@ -278,6 +278,7 @@ func TestReadiness(t *testing.T) {
 		{processing.Status{Phase: processing.CatchingUp, Verdict: "Behind", Verified: true}, 200, "Behind"},
 		{processing.Status{Phase: processing.Faulted, Verdict: "Partition 7 stands still", Verified: true}, 200, "Partition 7 stands still"},
 		{processing.Status{Phase: processing.CatchingUp, Verdict: "No records are taken: full", Held: "full", Verified: true}, 503, "no records are taken: full"},
+		{processing.Status{Phase: processing.Running, Verdict: "Healthy", Outputs: processing.Outputs{Fault: "another"}, Verified: true}, 503, "nothing is published: another"},
 		{processing.Status{Phase: processing.Stopping, Verified: true}, 503, "the server stops"},
 	} {
 		s.Pipeline = &faulty{engine: e, status: c.status}
@@ -342,5 +343,49 @@ func TestDocumentIsServed(t *testing.T) {
 	body, err := io.ReadAll(s.ask(t, http.MethodGet, "/openapi.yaml", nil).Body)
 	if err != nil || !strings.HasPrefix(string(body), "openapi: 3.1") {
 		t.Errorf("%.40s, %v", body, err)
+	}
+}
+
+// TestDrain: before the server ends, /readyz says that it will and live clients leave, while everything else is answered.
+func TestDrain(t *testing.T) {
+	e := newEngine(t, testDefinitions)
+	s := e.serve(nil)
+	address, stop := running(t, s)
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	dial := func() *websocket.Conn {
+		conn, _, err := websocket.Dial(t.Context(), "ws://"+address+"/api/v1/live", &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+	closes := func(conn *websocket.Conn) {
+		t.Helper()
+		for {
+			if _, _, err := conn.Read(t.Context()); err != nil {
+				if websocket.CloseStatus(err) != live.CloseDraining {
+					t.Errorf("closed with %v", err)
+				}
+				return
+			}
+		}
+	}
+	early := dial()
+	s.Drain()
+	closes(early)
+	closes(dial())
+	ask := func(path string) int {
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		r.Host = address
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, r)
+		return w.Code
+	}
+	if ready, metrics := ask("/readyz"), ask("/api/v1/metrics"); ready != http.StatusServiceUnavailable || metrics != http.StatusOK {
+		t.Errorf("readyz answers %d, metrics %d", ready, metrics)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
 	}
 }

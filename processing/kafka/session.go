@@ -52,7 +52,7 @@ func (p *Publisher) claim(ctx context.Context) (*session, *standing, error) {
 			return nil, nil, fmt.Errorf("end what a crash left open: %w", err)
 		}
 	}
-	p.learnLimit(ctx)
+	p.learnSettings(ctx)
 	client, err := p.opts.Cluster.open(
 		kgo.ProducerBatchMaxBytes(int32(p.limit)),
 		kgo.TransactionalID(p.transactionalID()),
@@ -105,8 +105,9 @@ func (p *Publisher) claim(ctx context.Context) (*session, *standing, error) {
 	return s, found, nil
 }
 
-// learnLimit asks how large batches may be. Not everybody is allowed to ask; then a refusal will tell.
-func (p *Publisher) learnLimit(ctx context.Context) {
+// learnSettings asks how large batches may be, and whether progress will be kept. Not everybody is allowed to ask; then a refusal
+// will tell the one, and nobody the other.
+func (p *Publisher) learnSettings(ctx context.Context) {
 	client, err := p.opts.Cluster.open()
 	if err != nil {
 		return
@@ -122,6 +123,10 @@ func (p *Publisher) learnLimit(ctx context.Context) {
 		for _, c := range topic.Configs {
 			if n, err := strconv.Atoi(c.MaybeValue()); err == nil && c.Key == "max.message.bytes" {
 				p.limit = max(min(p.limit, n), smallestBatch)
+			}
+			if topic.Name == ProgressTopic && c.Key == "cleanup.policy" && c.MaybeValue() != "compact" && !p.opts.Embedded {
+				p.log.Warn("the progress topic is not compacted: what it says may be lost by its age, and outputs will stand still then",
+					"topic", ProgressTopic, "cleanup_policy", c.MaybeValue())
 			}
 		}
 	}
