@@ -151,6 +151,8 @@ func (s *Server) refuseLive(r *http.Request) websocket.StatusCode {
 		return live.CloseForbidden
 	case !s.authorized(r):
 		return live.CloseUnauthorized
+	case s.serving.Err() != nil:
+		return live.CloseDraining
 	default:
 		return 0
 	}
