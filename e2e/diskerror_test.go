@@ -57,19 +57,19 @@ func (d *faultyDisk) left() *vfs.MemFS {
 }
 
 // disturb lets one operation of a life fail, and lives on from what is left. It reports whether there was such an operation.
-func (s *small) disturb(t *testing.T, d *faultyDisk, l *life, want fingerprint, tally map[string]int) bool {
+func (s *small) disturb(t *testing.T, d *faultyDisk, l *life, tally map[string]int) bool {
 	t.Helper()
 	l.fs, l.died, l.workers = faultfs.Wrap(d.fs, d.ask), d.freeze, 1
-	err := s.live(t, l)
+	err := s.live(l)
 	d.mu.Lock()
 	hit := d.ops >= d.at
 	d.mu.Unlock()
 	where := fmt.Sprintf("operation %d (%d on %s) failed with %v", d.at, d.failed.Kind, d.failed.Path, d.err)
 	switch {
-	case err == nil && !hit, err == nil && l.result == want:
+	case err == nil && !hit, err == nil && l.result == s.want:
 		tally["survived"]++
 	case err == nil:
-		t.Errorf("%s: survived, and says %+v, want %+v", where, l.result, want)
+		t.Errorf("%s: survived, and says %+v, want %+v", where, l.result, s.want)
 	case !hit:
 		t.Errorf("nothing failed, but %v", err)
 	case !errors.Is(err, d.err):
@@ -83,8 +83,8 @@ func (s *small) disturb(t *testing.T, d *faultyDisk, l *life, want fingerprint, 
 		return hit
 	}
 	again := &life{fs: d.left(), log: s.whole(), workers: 1}
-	if err := s.live(t, again); err != nil || again.result != want {
-		t.Errorf("%s; then %v, and it says %+v, want %+v\nits disk: %s", where, err, again.result, want, keep(t, d.left()))
+	if err := s.live(again); err != nil || again.result != s.want {
+		t.Errorf("%s; then %v, and it says %+v, want %+v\nits disk: %s", where, err, again.result, s.want, keep(t, d.left()))
 	}
 	return hit
 }
@@ -102,7 +102,6 @@ func stride() int {
 func TestEveryWriteFails(t *testing.T) {
 	t.Parallel()
 	s := newSmall(t, 200)
-	want := s.undisturbed(t)
 	for _, number := range []syscall.Errno{syscall.EIO, syscall.ENOSPC} {
 		t.Run(number.Error(), func(t *testing.T) {
 			t.Parallel()
@@ -110,7 +109,7 @@ func TestEveryWriteFails(t *testing.T) {
 			n := 1
 			for hit := true; hit && !t.Failed(); n += stride() {
 				d := &faultyDisk{fs: vfs.NewCrashableMem(), kinds: errorfs.OpIsWrite, at: n, err: number}
-				hit = s.disturb(t, d, &life{log: memory.NewLog(smallPartitions, 64), steps: 10}, want, tally)
+				hit = s.disturb(t, d, &life{log: memory.NewLog(smallPartitions, 64), steps: 10}, tally)
 			}
 			t.Logf("up to operation %d, every %d: %v", n, stride(), tally)
 			if tally["died"] < 50/stride() || tally["refused"] == 0 {
@@ -125,13 +124,12 @@ func TestEveryWriteFails(t *testing.T) {
 func TestEveryReadFails(t *testing.T) {
 	t.Parallel()
 	s := newSmall(t, 200)
-	want := s.undisturbed(t)
 	half := s.halfway(t)
 	tally := make(map[string]int)
 	n := 1
 	for hit := true; hit && !t.Failed(); n += stride() {
 		d := &faultyDisk{fs: diskOf(half), kinds: errorfs.OpIsRead, at: n, err: syscall.EIO}
-		hit = s.disturb(t, d, &life{log: s.whole()}, want, tally)
+		hit = s.disturb(t, d, &life{log: s.whole()}, tally)
 	}
 	t.Logf("up to operation %d, every %d: %v", n, stride(), tally)
 	if tally["refused"] < 20/stride() {
@@ -157,7 +155,7 @@ func (s *small) halfway(t *testing.T) map[string][]byte {
 		}
 		return nil
 	})
-	if err := s.live(t, l); err != nil || half == nil {
+	if err := s.live(l); err != nil || half == nil {
 		t.Fatalf("%v after %d operations", err, ops)
 	}
 	return filesOf(half, "/")

@@ -174,15 +174,15 @@ func keep(t *testing.T, fs vfs.FS) string {
 }
 
 // reopen finishes the log from an image.
-func (s *small) reopen(t *testing.T, im image, want fingerprint) {
+func (s *small) reopen(t *testing.T, im image) {
 	files := filesOf(im.fs, "/") // a failing image is kept as it was, not as the attempt has left it
 	l := &life{fs: im.fs, log: s.whole(), workers: 1}
-	err := s.live(t, l)
-	if err == nil && l.result == want {
+	err := s.live(l)
+	if err == nil && l.result == s.want {
 		return
 	}
 	if err == nil {
-		err = fmt.Errorf("got %+v, want %+v", l.result, want)
+		err = fmt.Errorf("got %+v, want %+v", l.result, s.want)
 	}
 	t.Errorf("crash before %s: %v\nits image: %s", im.what, err, keep(t, diskOf(files)))
 }
@@ -207,7 +207,6 @@ func TestCrashImages(t *testing.T) {
 		images, every = 200, 29
 	}
 	s := newSmall(t, 200)
-	want := s.undisturbed(t)
 	queue := make(chan image, 16)
 	var group sync.WaitGroup
 	var reopened atomic.Int64
@@ -217,7 +216,7 @@ func TestCrashImages(t *testing.T) {
 				if t.Failed() {
 					continue
 				}
-				s.reopen(t, im, want)
+				s.reopen(t, im)
 				reopened.Add(1)
 			}
 		})
@@ -226,7 +225,7 @@ func TestCrashImages(t *testing.T) {
 	for ; int(reopened.Load()) < images && !t.Failed(); lives++ {
 		c := &crasher{fs: vfs.NewCrashableMem(), rng: rand.New(rand.NewPCG(uint64(lives), 31)), images: queue, every: every}
 		l := &life{fs: faultfs.Wrap(c.fs, c.ask), log: memory.NewLog(smallPartitions, 64), steps: 5 + c.rng.IntN(60), workers: 1 + c.rng.IntN(3)}
-		if err := s.live(t, l); err != nil || l.result != want {
+		if err := s.live(l); err != nil || l.result != s.want {
 			t.Errorf("the life that is to crash: %v, %+v", err, l.result)
 		}
 		writes += c.ops
@@ -247,5 +246,5 @@ func TestKeptImage(t *testing.T) {
 	for name, data := range filesOf(vfs.Default, dir) {
 		files[name[len(filepath.Clean(dir)):]] = data
 	}
-	s.reopen(t, image{diskOf(files), dir}, s.undisturbed(t))
+	s.reopen(t, image{diskOf(files), dir})
 }

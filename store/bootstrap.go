@@ -200,6 +200,10 @@ func fill(tmp string, opts *Options, lock *pebble.Lock) error {
 	if err := db.Set(identityKey, id, pebble.Sync); err != nil {
 		return errors.Join(fmt.Errorf("write identity: %w", err), db.Close())
 	}
+	// Pebble's first log is one of an old format, in which damage passes for the end of the log: nothing stays in it.
+	if err := db.Flush(); err != nil {
+		return errors.Join(fmt.Errorf("flush new store: %w", err), db.Close())
+	}
 	if err := db.Close(); err != nil {
 		return fmt.Errorf("close new store: %w", err)
 	}

@@ -81,6 +81,15 @@ func (f *failStop) Rename(oldname, newname string) error {
 	return f.check(f.FS.Rename(oldname, newname), "rename to", newname)
 }
 
+// GetDiskUsage fails for Pebble in the one way that it doesn't take for a failed write: LowSpace tells of others.
+func (f *failStop) GetDiskUsage(path string) (vfs.DiskUsage, error) {
+	usage, err := f.FS.GetDiskUsage(path)
+	if err != nil {
+		return usage, vfs.ErrUnsupported
+	}
+	return usage, nil
+}
+
 // Unwrap implements vfs.FS.
 func (f *failStop) Unwrap() vfs.FS { return f.FS }
 

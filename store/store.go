@@ -21,6 +21,7 @@ type Store struct {
 	lock     *pebble.Lock
 	db       *pebble.DB
 	identity identity
+	readOnly bool
 
 	// Owned by the committer.
 	failed  error // of the first commit that failed
@@ -86,6 +87,9 @@ func open(dir string, opts Options, adjust func(*pebble.Options)) (*Store, error
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
+	if err := checkLog(opts.FS, dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store: %w", err), lock.Close())
+	}
 	popts := opts.pebble(dir, lock)
 	popts.ErrorIfNotExists = true
 	adjust(popts)
@@ -93,7 +97,7 @@ func open(dir string, opts Options, adjust func(*pebble.Options)) (*Store, error
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), lock.Close())
 	}
-	s := &Store{dir: dir, opts: opts, lock: lock, db: db, trimmed: trimmed{results: event.NoTime, alerts: event.NoTime}}
+	s := &Store{dir: dir, opts: opts, lock: lock, db: db, readOnly: popts.ReadOnly, trimmed: trimmed{results: event.NoTime, alerts: event.NoTime}}
 	if err := s.readHead(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.Close())
 	}
@@ -124,6 +128,10 @@ func (s *Store) Close() error {
 	var err error
 	if s.batch != nil {
 		err = s.batch.Close()
+		if s.failed == nil && !s.readOnly {
+			// Tables are protected to the last bit, the tail of a log is not: see checkLog.
+			err = errors.Join(err, s.db.Flush())
+		}
 	}
 	if err := errors.Join(err, s.db.Close(), s.lock.Close()); err != nil {
 		return fmt.Errorf("close store: %w", err)

@@ -293,7 +293,7 @@ func TestValidateNamesEveryFault(t *testing.T) {
 	if err == nil {
 		t.Fatal("options of nothing are valid")
 	}
-	if n := len(strings.Split(err.Error(), "\n")); n != 9 {
+	if n := len(strings.Split(err.Error(), "\n")); n != 10 {
 		t.Fatalf("%d faults:\n%v", n, err)
 	}
 }
