@@ -16,7 +16,8 @@
 // Its promise: after a crash at any point the store is as some commit left it, no older than the last one acknowledged;
 // a half-made store is never mistaken for one (see create); a store of another program, or of another format, is
 // refused without a byte of it changed. A write that fails, be it in the background, ends the process through
-// Options.Fatal: what is in memory may be ahead of the disk, and the restart is the recovery.
+// Options.Fatal (see failStop): what is in memory may be ahead of the disk, and the restart is the recovery. Bytes that are not
+// what was written are refused at the opening or reported to who reads them (see checkLog).
 //
 // Its limits: one process at a time. Feed and history are cut by age and size (Retention) inside commits, never at a
 // promised moment, and so are alerts some time after they were resolved; what has not settled is never cut. The journal of floors is not cut. State under
