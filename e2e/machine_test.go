@@ -3,9 +3,11 @@ package e2e
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -241,6 +243,53 @@ func (m *machine) log() map[event.PartitionID][]event.Record {
 		})
 	}
 	return out
+}
+
+// digest is what a store's definitions in force have made, as text.
+func (m *machine) digest(s *store.Store) string {
+	m.t.Helper()
+	v, err := s.View()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer v.Close()
+	digests, err := v.DigestsInForce()
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	var lines []string
+	for _, d := range digests {
+		lines = append(lines, fmt.Sprintf("%s %s %d %s", d.Name, d.Hash, d.Facts, d.Sum))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// refold folds the log again, undisturbed, to where a store stands, and returns its digest.
+func (m *machine) refold(s *store.Store, workers int) string {
+	m.t.Helper()
+	state, err := s.Load(m.plan)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	cluster := kafka.Cluster{Brokers: []string{"127.0.0.1:9092"}, Logger: slog.New(slog.DiscardHandler)}.Through(m.net.DialContext)
+	source, err := kafka.NewSource(kafka.SourceOptions{Cluster: cluster, Topic: "events", Group: "refold"})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer source.Close()
+	into := openStore(m.t, vfs.NewMem())
+	defer into.Close()
+	options := processing.DefaultOptions()
+	options.Workers, options.WriterSchema, options.Encoding = workers, schemas.Events, event.Auto
+	options.Target = processing.TargetOf(state)
+	p, err := processing.New(m.plan, source, into, options)
+	if err == nil {
+		err = p.Run(m.t.Context())
+	}
+	if err != nil {
+		m.t.Fatalf("fold again: %v", err)
+	}
+	return m.digest(into)
 }
 
 // line is the server's way to the network, which can be cut.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tidemark/tidemark/processing/event"
+	"github.com/tidemark/tidemark/processing/kafka"
 	"github.com/tidemark/tidemark/simulator"
 )
 
@@ -110,6 +112,23 @@ func (w *world) live() {
 	pass(2 * time.Hour) // idle, then quiet, then every session has closed
 	w.t.Logf("%v, then %d records", w.happened, w.written)
 	w.judge()
+	w.halt()
+	w.foldAgain()
+}
+
+// foldAgain compares the digests with those of folds of the log to which nothing happens. They take floors from the journal.
+func (w *world) foldAgain() {
+	s := openStore(w.t, w.disk, kafka.PublisherReader)
+	defer s.Close()
+	want := w.digest(s)
+	for _, workers := range []int{1, 4} {
+		if got := w.refold(s, workers); got != want {
+			w.t.Errorf("with %d workers the digests of an undisturbed fold are\n%s\nand not\n%s", workers, got, want)
+		}
+	}
+	if len(strings.Split(want, "\n")) < 11 {
+		w.t.Errorf("no digests: %s", want)
+	}
 }
 
 // trade writes what has come of the shop's traffic by now.
