@@ -27,7 +27,7 @@ import (
 // everything stands once. TIDEMARK_SEED runs one seed again.
 func TestSimulatedHours(t *testing.T) {
 	t.Parallel()
-	from, count := uint64(0), uint64(sized(4, 1000))
+	from, count := uint64(0), uint64(sized(3, 500))
 	if text := os.Getenv("TIDEMARK_SEED"); text != "" {
 		var err error
 		if from, err = strconv.ParseUint(text, 10, 64); err != nil {
@@ -43,10 +43,10 @@ func TestSimulatedHours(t *testing.T) {
 	}
 }
 
-const (
-	worldParts = 6 // partitions of events, the last of which is added on the way
-	worldHours = 2
-)
+const worldParts = 6 // partitions of events, the last of which is added on the way
+
+// lifetime is how long a shop is open.
+func lifetime() time.Duration { return time.Duration(sized(1, 3)) * time.Hour }
 
 // world is all that is around the server, and the server.
 type world struct {
@@ -83,7 +83,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	}
 	w.skew[rng.IntN(worldParts)] = -time.Duration(rng.IntN(400)) * time.Second // some of it more than is believed
 	w.arrives, w.more = w.next()
-	w.silent[worldParts-1] = time.Now().Add(worldHours * time.Hour) // until it is there
+	w.silent[worldParts-1] = time.Now().Add(lifetime()) // until it is there
 	return w
 }
 
@@ -97,7 +97,7 @@ func (w *world) next() (event.Millis, bool) {
 
 // live lets time pass, until all is quiet in the end.
 func (w *world) live() {
-	end := time.Now().Add(worldHours * time.Hour)
+	end := time.Now().Add(lifetime())
 	w.boot()
 	for time.Now().Before(end) {
 		pass(time.Duration(1+w.rng.IntN(15_000)) * time.Millisecond)
@@ -109,7 +109,7 @@ func (w *world) live() {
 	w.addPartition()
 	clear(w.silent)
 	w.trade()
-	pass(2 * time.Hour) // idle, then quiet, then every session has closed
+	pass(45 * time.Minute) // idle, then quiet, then every session has closed
 	w.t.Logf("%v, then %d records", w.happened, w.written)
 	w.judge()
 	w.halt()
