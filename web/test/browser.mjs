@@ -7,6 +7,7 @@ import { join } from "node:path";
 const flags = [
   "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync", "--hide-scrollbars",
+  "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4", // there is a mouse
 ];
 
 export const looks = ["light", "dark"].flatMap((scheme) => [1440, 390].map((width) => ({ scheme, width, name: `${scheme}-${width}` })));

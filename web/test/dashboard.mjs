@@ -88,6 +88,8 @@ async function numbers() {
     await settled(page);
     await check("a chip narrows what has its key, and the rest says that it is not filtered", () => pages.chips(server, page, fits));
     await check("the comparison can be another week, or none", () => pages.comparison(page));
+    await check("200 partitions, one that stands still, one that waits: each says why", () => pages.troubled(server, page, fits));
+    await settled(page);
     await check("what a metric is stands beside it: for a mouse, the keyboard and a touch", () => pages.definitions(server, page));
     await check("a page that is hidden asks for little, and motion can be switched off", () => pages.quiet(page));
     await page.close();

@@ -185,6 +185,34 @@ export async function quiet(page) {
   await page.emulateMedia({ reducedMotion: "no-preference" });
 }
 
+// troubled shows what a server says of 200 partitions of which one stands still and one waits.
+export async function troubled(server, page, fits) {
+  const body = await server.get("/pipeline");
+  const [one] = body.partitions;
+  body.partitions = Array.from({ length: 200 }, (_, partition) => ({ ...one, partition, position: 1e12 + partition, end: 2e12, lag: 1e12 - partition, holds_back: partition === 199 }));
+  Object.assign(body.partitions[7], { fault: "its topic was re-created", fault_advice: "Decide with `tidemark resume --accept-gap events/7`" });
+  Object.assign(body.partitions[9], { waiting: "schema 12 of the registry", idle: true });
+  Object.assign(body, { state: "faulted", verdict: "Partition 7 stands still", held: "the disk is nearly full", outputs: { fault: null, trouble: "no broker answers" } });
+  const pipeline = "**/api/v1/pipeline";
+  await page.route(pipeline, (route) => route.fulfill({ contentType: "application/json", body: JSON.stringify(body) }));
+  await page.keyboard.press("4");
+  await page.waitForSelector("table.partitions tbody tr:nth-child(200)");
+  const said = await page.$$eval(".stands", (all) => all.map((e) => e.textContent));
+  assert.deepEqual(said, [
+    "Held: the disk is nearly full", "Publishing waits: no broker answers",
+    "events/7 stands still: its topic was re-created. Decide with `tidemark resume --accept-gap events/7`", "events/9 waits: schema 12 of the registry",
+  ]);
+  const badges = await page.$$eval("table.partitions .badge", (all) => all.map((e) => e.textContent));
+  for (const badge of ["stands still", "waits", "slowest"]) assert.equal(badges.filter((b) => b === badge).length, 1, badge);
+  for (const width of [390, 1440]) {
+    await page.setViewportSize({ width, height: 900 });
+    await fits(page);
+  }
+  await page.unroute(pipeline);
+  await page.waitForFunction(() => document.querySelectorAll("table.partitions tbody tr").length === 12);
+  await page.keyboard.press("1");
+}
+
 // definitions says in words what things are, to each way of asking.
 export async function definitions(server, page) {
   const { metrics } = await server.get("/metrics");

@@ -25,7 +25,7 @@ export function Pipeline() {
           ? `about ${age(catchUp.value)} left at the present pace`
           : `${whole(p.partitions.length)} partitions · last commit ${age(p.commit.age_ms)} ago · feed at ${whole(p.commit.seq)}`}</p>
       </header>
-      ${p.partitions.filter((one) => one.fault || one.waiting).map((one) => html`<p class=${one.fault ? "stands bad" : "stands busy-text"} key=${one.partition}><strong>${one.topic}/${one.partition}</strong> ${one.fault ? `stands still: ${one.fault}` : `waits: ${one.waiting}`}</p>`)}
+      ${notices(p).map(([tone, who, says]) => html`<p class=${`stands ${tone}`} key=${who}><strong>${who}</strong> ${says}</p>`)}
       <dl class="figures">
         <${Figure} name="Reading" value=${fixed(rate, 1)} unit="records/s" />
         <${Figure} name="Lag" value=${whole(totalLag(p))} unit="records" />
@@ -47,6 +47,20 @@ export function Pipeline() {
     <${Late} total=${p.counters.late + p.counters.late_partly} />
     <${Definitions} />
   </main>`;
+}
+
+// notices are what needs somebody, or will pass, in the server's own words: a server without a field has nothing to say in it.
+function notices(p) {
+  const list = [];
+  const add = (tone, who, says) => says && list.push([tone, who, says]);
+  add("bad", "Held:", p.held);
+  add("bad", "Publishing stands still:", p.outputs?.fault);
+  add("busy-text", "Publishing waits:", p.outputs?.trouble);
+  for (const one of p.partitions) {
+    add("bad", `${one.topic}/${one.partition} stands still:`, one.fault && [one.fault, one.fault_advice].filter(Boolean).join(". "));
+    add("busy-text", `${one.topic}/${one.partition} waits:`, one.waiting);
+  }
+  return list;
 }
 
 const Figure = ({ name, value, unit }) => html`<div class="fact"><dt>${name}</dt><dd><span class="number">${value}</span>${unit && html`<span class="unit">${unit}</span>`}</dd></div>`;
