@@ -82,6 +82,11 @@ test("moments of a chart have the day where it is of days, and seconds where it 
   assert.equal(f.tick(at, 86_400_000), "26 Nov");
 });
 
+test("lengths of time are exact, in two parts where one would be a large number", () => {
+  const spans = [5000, 90_000, 5_400_000, 338 * 60_000, 3_600_000, 86_400_000, 30 * 86_400_000, 49 * 3_600_000, 125_000];
+  assert.deepEqual(spans.map((ms) => f.span(ms)), ["5 s", "90 s", "90 min", "5 h 38 min", "1 h", "1 d", "30 d", "2 d 1 h", "2 min 5 s"]);
+});
+
 test("counts in few characters, values at grid lines without words, keys as people read them", () => {
   assert.deepEqual([999, 12_345, 2_100_000, null].map((n) => f.many(n)), ["999", "12,345", "2.1 M", "–"]);
   assert.deepEqual([f.axis(120, "sessions"), f.axis(7500, "ms"), f.axis(5000, "ms"), f.axis(0.25, "ratio")], ["120", "7.5 s", "5 s", "25 %"]);

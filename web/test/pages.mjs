@@ -18,7 +18,7 @@ export async function history(check, server, page, fits) {
   await check("history: groups are REST's series, and one is shown by a click, which the address holds", () => groups(server, page, fits));
   await check("history: CSV is the server's own, PNG is a picture", () => exports(server, page));
   await check("history: nothing matches, too much, unknown, unreachable: each has words", () => states(page));
-  await check("history: earlier and later by key, back by the browser", () => moves(page));
+  await check("history: earlier and later by key, closer by the mouse, back by the browser", () => moves(page));
 }
 
 async function table(server, page) {
@@ -109,6 +109,18 @@ async function moves(page) {
   await page.keyboard.press("[");
   await page.waitForFunction((hash) => location.hash !== hash, there);
   await page.keyboard.press("]");
+  await page.waitForFunction((hash) => location.hash === hash, there);
+  const { x, y, width } = await (await page.waitForSelector("main[data-key=current] .u-over")).boundingBox();
+  const [, from, to] = there.match(/from=(\d+)&to=(\d+)/).map(Number);
+  await page.mouse.move(x + width * 0.25, y + 100);
+  await page.mouse.down();
+  await page.mouse.move(x + width * 0.5, y + 100, { steps: 4 });
+  await page.mouse.up();
+  await page.waitForFunction((hash) => location.hash !== hash, there);
+  const [, closerFrom, closerTo] = page.url().match(/from=(\d+)&to=(\d+)/).map(Number);
+  const part = (closerTo - closerFrom) / (to - from);
+  assert.ok(closerFrom > from && closerTo < to && part > 0.2 && part < 0.3, `${part} of it is shown`);
+  await page.goBack();
   await page.waitForFunction((hash) => location.hash === hash, there);
   await page.keyboard.press("3");
   await page.waitForSelector(".tab[data-page=alerts][aria-current]");

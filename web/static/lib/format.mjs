@@ -118,12 +118,14 @@ function duration(seconds) {
   return { number: `${whole(Math.floor(minutes / 60))}:${pad(minutes % 60)}`, unit: "h" };
 }
 
-// span writes a length of time in milliseconds: "5 s", "15 min", "2 h".
+// span writes a length of time in milliseconds, exactly where it is whole seconds: "5 s", "90 min", "5 h 38 min".
 export function span(ms) {
   if (!isNumber(ms)) return NONE;
   const units = [[86_400_000, "d"], [3_600_000, "h"], [60_000, "min"], [1000, "s"]];
-  for (const [size, name] of units) {
-    if (ms >= size && ms % size === 0) return `${ms / size} ${name}`;
+  for (const [i, [size, name]] of units.entries()) {
+    if (ms < size || ms % size !== 0) continue;
+    const [larger, word] = units[i - 1] ?? [Infinity];
+    return ms < 2 * larger ? `${ms / size} ${name}` : `${Math.floor(ms / larger)} ${word} ${(ms % larger) / size} ${name}`;
   }
   return age(ms);
 }

@@ -44,6 +44,12 @@ export function go(to, changes = {}) {
   scrollTo(0, 0);
 }
 
+// closer shows a part of a chart on the page of history. Points stand at their ends, and are asked for by their starts.
+export function closer({ metric, group, size = metric.size_ms, unit = metric.slide_ms }, left, right) {
+  const from = Math.round(left - size);
+  go("history", { metric: metric.name, group, from, to: Math.max(Math.round(right), from + 2 * unit), step: null, view: "chart" });
+}
+
 // choose changes what was chosen on the page that is shown.
 export function choose(changes) {
   const choice = choices[page.peek()];

@@ -66,6 +66,6 @@ function Around({ alert }) {
   }
   if (answer === null) return trouble ? html`<p class="card trouble" role="alert">${trouble.message}</p>` : html`<section class="card figure skeleton"><span></span><span></span><span></span></section>`;
   const there = prefs.address("history", { metric: metric.name, from: Math.round(choice.from), to: Math.round(choice.to), step: null, group: alert.group, view: "chart" });
-  return html`<${Chart} chart=${answer} marks=${marks([alert], answer)} past=${false} note="" table=${table} setTable=${setTable} />
+  return html`<${Chart} chart=${answer} marks=${marks([alert], answer)} past=${false} note="" table=${table} setTable=${setTable} select=${(from, to) => prefs.closer(answer, from, to)} />
     <p class="past-notes"><a href=${there}>${metric.title} at that time</a></p>`;
 }

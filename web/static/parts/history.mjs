@@ -84,9 +84,8 @@ const leftOut = (warning) => warning.includes("more series are left out");
 function Drawn({ answer, chart, choice }) {
   const { metric, asked } = answer;
   if (chart.closed.every((v) => v === null)) return html`<${NoData} answer=${answer} chart=${chart} />`;
-  const zoom = (from, to) => prefs.go("history", { from: Math.round(from), to: Math.max(Math.round(to), Math.round(from) + 2 * asked.unit) });
   return html`<div class="past-chart">
-    <${Chart} chart=${chart} marks=${marks(answer.alerts, chart)} past=${false} note=${over(metric, asked)} select=${zoom}
+    <${Chart} chart=${chart} marks=${marks(answer.alerts, chart)} past=${false} note=${over(metric, asked)} select=${(from, to) => prefs.closer(chart, from, to)}
       table=${choice.view === "table"} setTable=${(on) => prefs.choose({ view: on ? "table" : "chart" })} />
     <${Notes} answer=${answer} chart=${chart} />
   </div>`;

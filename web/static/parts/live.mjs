@@ -1,5 +1,6 @@
 import { span, text } from "../lib/format.mjs";
 import { html } from "../lib/html.mjs";
+import * as prefs from "../lib/prefs.mjs";
 import { marks } from "../lib/alerts.mjs";
 import { alerts, connection, pipeline, trouble, view } from "../lib/state.mjs";
 import { useState } from "../vendor/hooks.mjs";
@@ -25,7 +26,7 @@ export function Live() {
       ? html`<${NothingYet} topic=${pipeline.value?.body.partitions[0]?.topic ?? "events"} />`
       : html`
         <div class="split">
-          ${v.chart && html`<${Chart} chart=${v.chart} marks=${marksOf(v.chart)} past=${past} note=${noteOf(v.chart)} table=${table} setTable=${setTable} />`}
+          ${v.chart && html`<${Chart} chart=${v.chart} marks=${marksOf(v.chart)} past=${past} note=${noteOf(v.chart)} table=${table} setTable=${setTable} select=${(from, to) => prefs.closer(v.chart, from, to)} />`}
           <div class="aside">
             <${AlertsCard} />
             ${v.beside && html`<${Beside} tile=${v.beside} pressed=${v.beside.metric.name === chosen} />`}

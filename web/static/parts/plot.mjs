@@ -21,19 +21,7 @@ export function makePlot(element, { moved, marked }) {
         x: { time: true, range: () => (chart ? [chart.left, chart.right] : [0, 1]) },
         y: { range: (_, low, high) => [0, (high > 0 ? high : 1) * 1.08] },
       },
-      axes: [
-        {
-          stroke: colour("--muted"), font: "11px Inter, system-ui", size: 28, gap: 8, space: 88,
-          grid: { show: false }, ticks: { show: false }, border: { show: false },
-          values: (u, splits, _, __, step) => splits.map((t) => (u.valToPos(t, "x") > u.over.clientWidth - 16 ? "" : tick(t, step))),
-        },
-        {
-          stroke: colour("--muted"), font: "11px Inter, system-ui", size: () => (element.clientWidth < 480 ? 44 : 52), gap: 8, space: 56,
-          grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, border: { show: false },
-          incrs: (...args) => steps(chart, ...args),
-          values: (_, splits) => splits.map((v) => (chart && v !== null ? axis(v, chart.metric.unit, { currency: chart.currency }) : "")),
-        },
-      ],
+      axes: axes(element, colour, () => chart),
       series: [
         {},
         { stroke: colour("--sea"), fill: colour("--sea-wash"), width: 1.75, points: lonely },
@@ -76,6 +64,22 @@ export function makePlot(element, { moved, marked }) {
       plot.destroy();
     },
   };
+}
+
+// axes are time below and the metric's unit at the left. chart() is what is drawn now.
+function axes(element, colour, chart) {
+  const plain = { stroke: colour("--muted"), font: "11px Inter, system-ui", gap: 8, ticks: { show: false }, border: { show: false } };
+  return [
+    {
+      ...plain, size: 28, space: 88, grid: { show: false },
+      values: (u, splits, _, __, step) => splits.map((t) => (u.valToPos(t, "x") > u.over.clientWidth - 16 ? "" : tick(t, step))),
+    },
+    {
+      ...plain, size: () => (element.clientWidth < 480 ? 44 : 52), space: 56, grid: { stroke: colour("--line"), width: 1 },
+      incrs: (...args) => steps(chart(), ...args),
+      values: (_, splits) => splits.map((v) => (chart() && v !== null ? axis(v, chart().metric.unit, { currency: chart().currency }) : "")),
+    },
+  ];
 }
 
 const size = (element) => ({ width: element.clientWidth || 320, height: element.clientHeight || 240 });
