@@ -43,7 +43,7 @@ func withLog(t testing.TB, disk *vfs.MemFS, path string, log []byte) *vfs.MemFS 
 	return disk
 }
 
-func consumed(t testing.TB, fs vfs.FS) int64 {
+func logConsumed(t testing.TB, fs vfs.FS) int64 {
 	t.Helper()
 	s := mustOpen(t, "data/store", testOptions(fs))
 	defer mustClose(t, s)
@@ -57,7 +57,7 @@ func consumed(t testing.TB, fs vfs.FS) int64 {
 func TestFlippedBitInTheFirstLog(t *testing.T) {
 	const commits = 5
 	disk, path, log := liveLog(t, commits)
-	if got := consumed(t, disk.CrashClone(vfs.CrashCloneCfg{})); got != commits {
+	if got := logConsumed(t, disk.CrashClone(vfs.CrashCloneCfg{})); got != commits {
 		t.Fatalf("%d commits survived", got)
 	}
 	w := walLog{data: log, number: binary.LittleEndian.Uint32(log[7:])}
@@ -83,7 +83,7 @@ func TestFlippedBitInTheFirstLog(t *testing.T) {
 		fs := withLog(t, disk, path, flipped)
 		if at >= starts[commits-1] {
 			// The last commit might have been torn: it is made again.
-			if got := consumed(t, fs); got != commits-1 {
+			if got := logConsumed(t, fs); got != commits-1 {
 				t.Fatalf("byte %d: %d commits", at, got)
 			}
 			continue
@@ -101,7 +101,7 @@ func TestFlippedBitInTheFirstLog(t *testing.T) {
 		for whole < commits-1 && starts[whole+1] <= at {
 			whole++
 		}
-		if got := consumed(t, withLog(t, disk, path, log[:at])); got != int64(whole) {
+		if got := logConsumed(t, withLog(t, disk, path, log[:at])); got != int64(whole) {
 			t.Fatalf("cut at %d: %d commits, want %d", at, got, whole)
 		}
 	}

@@ -84,7 +84,7 @@ func TestNoMarksForNobody(t *testing.T) {
 	}
 }
 
-func TestAdopt(t *testing.T) {
+func TestOutputsAreAdopted(t *testing.T) {
 	fs := vfs.NewCrashableMem()
 	s := mustOpen(t, "s", heldOptions(fs))
 	if is, err := s.Adopted(); is || err != nil {
