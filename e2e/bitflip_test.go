@@ -23,10 +23,9 @@ import (
 
 // contents is everything that a store says: the state that a pipeline goes on from, and what readers get.
 type contents struct {
-	state  *processing.State
-	print  fingerprint
-	feed   []processing.Entry
-	closed error // what closing said
+	state *processing.State
+	print fingerprint
+	feed  []processing.Entry
 }
 
 // readAll opens a store and reads all of it. What the process would have died of is an error too.
@@ -162,8 +161,11 @@ func lastCommit(log []byte) (last int) {
 // finishes lets a life go on from files.
 func (s *small) finishes(files map[string][]byte) error {
 	l := &life{fs: diskOf(files), log: s.whole(), workers: 1}
-	if err := s.live(l); err != nil || l.result != s.want {
-		return fmt.Errorf("the log was not finished: %v, %+v", err, l.result)
+	if err := s.live(l); err != nil {
+		return fmt.Errorf("the log was not finished: %w", err)
+	}
+	if l.result != s.want {
+		return fmt.Errorf("the log was finished as %+v", l.result)
 	}
 	return nil
 }

@@ -179,7 +179,7 @@ func (r *publisherRun) waitBegun(ctx context.Context, t *testing.T) {
 		if r.publisher.sessions.Load() > 0 {
 			return
 		}
-		time.Sleep(10 * time.Millisecond) // of the bubble
+		<-time.After(10 * time.Millisecond) // of the bubble
 	}
 	t.Fatal("it never began")
 }
@@ -207,7 +207,7 @@ type stalling struct {
 func (c *stalling) Write(p []byte) (int, error) {
 	if len(p) >= 6 && kmsg.Key(binary.BigEndian.Uint16(p[4:])) == kmsg.EndTxn {
 		if n := c.asked.Add(1); n == 3 || n == 4 {
-			time.Sleep(2 * DefaultTransactionTimeout) // of the bubble
+			<-time.After(2 * DefaultTransactionTimeout) // of the bubble
 		}
 	}
 	return c.Conn.Write(p)

@@ -126,7 +126,6 @@ type Publisher struct {
 
 	life                   context.Context // ends after Run's own context, so that a transaction can be aborted
 	die                    context.CancelFunc
-	adopted                bool         // this epoch's outputs are known to follow what was published before
 	claimed                bool         // there has been a session
 	sessions, tornSessions atomic.Int64 // so far
 	begun                  *session     // by Begin, for Run

@@ -232,7 +232,7 @@ func (s *session) advance(ctx context.Context) (bool, error) {
 	}
 	end := marks[0]
 	err = s.transact(ctx, func(produce func(*kgo.Record)) error {
-		at, bytes, entries := s.at, 0, 0
+		at, bytes := s.at, 0
 		for i := range marks {
 			end = marks[i]
 			for at < end.Seq {
@@ -242,7 +242,7 @@ func (s *session) advance(ctx context.Context) (bool, error) {
 				}
 				bytes += n
 			}
-			entries = int(end.Seq - s.at)
+			entries := end.Seq - s.at
 			if s.torn.covers(end.Seq) && (entries >= transactionEntries || bytes >= transactionBytes) {
 				break
 			}
