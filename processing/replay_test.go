@@ -34,6 +34,8 @@ const replayMetrics = rigVisits + `
   - {name: users, window: {size: 20s, slide: 5s}, allowed_lateness: 10s, aggregates: {n: {uniques: user}}}
   - {name: share, window: {size: 10s, slide: 5s}, group_by: {url: url}, value: n / all,
      aggregates: {n: {count: 'user != "a"'}, all: {count: true, total: true}}}
+  - {name: narrow, window: {size: 20s, slide: 10s}, group_by: {url: url, user: user}, limit: 2, max_groups: 3,
+     aggregates: {n: {count: true}, first: {first: time}, last: {last: time}}, value: n}
 alerts:
   - {name: busy, on: views, when: value >= 2, keep_firing_for: 15s}
   - {name: busier, on: views, when: value > previous, groups: {url: [/a, (none), (other)]}}
