@@ -28,6 +28,9 @@ import (
 func TestSimulatedHours(t *testing.T) {
 	t.Parallel()
 	from, count := uint64(0), uint64(sized(3, 500))
+	if raceDetector && !soaking() {
+		count = 2
+	}
 	if text := os.Getenv("TIDEMARK_SEED"); text != "" {
 		var err error
 		if from, err = strconv.ParseUint(text, 10, 64); err != nil {
