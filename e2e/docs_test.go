@@ -58,7 +58,7 @@ type page struct {
 	dir    string // where its reader works
 	text   string
 	broker string // for kafka-1 and kafka-2
-	kafka  string // where 127.0.0.1:9092 is
+	kafka  string // where 127.0.0.1:9092 is, the default of simulate
 	server *process
 	ran    int
 }
@@ -141,8 +141,8 @@ func (p *page) command(command string) {
 	case slices.Contains(elsewhere, words[0]):
 		p.look(words)
 		return
-	case words[0] == "tidemark" && words[1] == "inspect":
-		p.end()
+	case words[0] == "tidemark" && slices.Contains([]string{"digest", "inspect", "replay"}, words[1]):
+		p.end() // they want the server to be stopped
 		p.shell(command)
 	case slices.Contains([]string{"tidemark", "curl", "echo", "kcat", "openssl"}, words[0]):
 		p.shell(command)
@@ -199,7 +199,7 @@ func (p *page) look(words []string) {
 	}
 }
 
-var pace = regexp.MustCompile(`--rate \d+`)
+var pace, count = regexp.MustCompile(`--rate \d+`), regexp.MustCompile(`--count \d+`)
 
 func (p *page) shell(command string) {
 	p.t.Helper()
@@ -212,7 +212,10 @@ func (p *page) shell(command string) {
 	command = strings.ReplaceAll(command, "127.0.0.1:9092", p.kafka)
 	command = strings.ReplaceAll(command, "curl ", "curl --silent --show-error --fail ")
 	if strings.HasPrefix(command, "tidemark simulate") {
-		command = pace.ReplaceAllString(command, "--rate 0")
+		command = count.ReplaceAllString(pace.ReplaceAllString(command, "--rate 0"), "--count 1000")
+		if !strings.Contains(command, "--kafka-brokers") {
+			command += " --kafka-brokers " + p.kafka
+		}
 	}
 	path, err := binary()
 	if err != nil {
