@@ -134,7 +134,7 @@ type Gap struct {
 	Topic     string
 	Partition event.PartitionID
 	From      event.Offset // the next offset to be read before
-	HeldFrom  event.Offset // sessions do without what they had not taken yet of the records between here and From; From when nothing was lost
+	Dropped   event.Offset // sessions do without what they had not taken yet of so many offsets before From; 0: nothing else was lost
 	To        event.Offset // where reading goes on; Gone: nowhere, and the cursor is forgotten
 	Reason    string       // the fault that it answers
 	AtMs      int64        // wall clock of the decision

@@ -188,7 +188,7 @@ func (l *loop) accept(f *Fault, d *decision) *gapChange {
 	id, p := f.Partition, l.intake.partitions[f.Partition]
 	next := max(p.position, p.resume)
 	c := &gapChange{clusterID: d.topic.ClusterID, Gap: Gap{
-		TopicID: d.topic.ID, Topic: d.topic.Name, Partition: id, From: next, HeldFrom: next, To: Gone, Reason: string(f.Kind), AtMs: time.Now().UnixMilli(),
+		TopicID: d.topic.ID, Topic: d.topic.Name, Partition: id, From: next, To: Gone, Reason: string(f.Kind), AtMs: time.Now().UnixMilli(),
 	}}
 	delete(l.intake.waiting, id) // it is empty
 	e, there := d.ends[id]
@@ -262,7 +262,8 @@ func (l *loop) answer() {
 // that it makes no difference whether the process ends now.
 func (c *committer) leap(ch *Changes, g *gapChange) {
 	if !g.intact {
-		g.HeldFrom, _ = c.heldFrom(g.Partition, c.cursors[g.Partition])
+		from, _ := c.heldFrom(g.Partition, c.cursors[g.Partition])
+		g.Dropped = max(0, g.From-from)
 		for _, f := range c.flows {
 			f.sequencer.Drop(g.Partition)
 		}
@@ -298,8 +299,8 @@ func (g *Gap) String() string {
 	case g.To < g.From:
 		text += fmt.Sprintf("; what was read there before, up to %d, stays counted", g.From)
 	}
-	if g.HeldFrom < g.From {
-		text += fmt.Sprintf("; sessions do without what they had not taken yet of %s", span(g.HeldFrom, g.From))
+	if g.Dropped > 0 {
+		text += fmt.Sprintf("; sessions do without what they had not taken yet of %s", span(g.From-g.Dropped, g.From))
 	}
 	return text
 }

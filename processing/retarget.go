@@ -34,7 +34,7 @@ func Retarget(s *State, topic Topic, ends []End) (*Target, error) {
 		}
 	}
 	for _, g := range s.Gaps {
-		if g.TopicID == topic.ID && g.From < g.To && g.HeldFrom == g.From {
+		if g.TopicID == topic.ID && g.From < g.To && g.Dropped == 0 {
 			t.Gaps = append(t.Gaps, g)
 		}
 	}

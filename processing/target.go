@@ -163,8 +163,8 @@ func (l *loop) checkGaps(target *Cursor) error {
 			return fmt.Errorf("%w: the topic was re-created since, and what was read before is gone", ErrLogTooShort)
 		case g.To < g.From:
 			return fmt.Errorf("%w: records from %d to %d were read and then lost from the log", ErrLogTooShort, g.To, g.From)
-		case g.HeldFrom < g.From:
-			return fmt.Errorf("%w: sessions did without records from %d to %d, which were lost before they took them", ErrLogTooShort, g.HeldFrom, g.From)
+		case g.Dropped > 0:
+			return fmt.Errorf("%w: sessions did without records from %d to %d, which were lost before they took them", ErrLogTooShort, g.From-g.Dropped, g.From-1)
 		}
 	}
 	return nil

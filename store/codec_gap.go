@@ -20,7 +20,7 @@ func appendGap(dst []byte, g *processing.Gap) []byte {
 	dst = append(dst, formatV1)
 	dst = append(dst, g.TopicID[:]...)
 	dst = binary.AppendVarint(dst, int64(g.From))
-	dst = binary.AppendVarint(dst, int64(g.HeldFrom))
+	dst = binary.AppendVarint(dst, int64(g.Dropped))
 	return appendBytes(dst, g.Reason)
 }
 
@@ -35,7 +35,7 @@ func decodeGap(key, value []byte) (g processing.Gap, err error) {
 	d := decodeValue(value)
 	g = processing.Gap{
 		TopicID: d.hash(), Topic: topic, Partition: partition,
-		From: event.Offset(d.varint()), HeldFrom: event.Offset(d.varint()), To: event.Offset(binary.BigEndian.Uint64(rest) ^ 1<<63),
+		From: event.Offset(d.varint()), Dropped: event.Offset(d.varint()), To: event.Offset(binary.BigEndian.Uint64(rest) ^ 1<<63),
 		Reason: d.string(), AtMs: int64(binary.BigEndian.Uint64(rest[8:]) ^ 1<<63),
 	}
 	return g, d.end()

@@ -12,7 +12,7 @@ func TestDecisionsRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		gap := processing.Gap{
 			TopicID: genHash.Draw(t, "topic id"), Topic: genTopic.Draw(t, "topic"), Partition: genPart.Draw(t, "partition"), From: genOffset.Draw(t, "from"),
-			HeldFrom: genOffset.Draw(t, "held from"), To: genOffset.Draw(t, "to"), Reason: rapid.String().Draw(t, "reason"), AtMs: rapid.Int64().Draw(t, "at"),
+			Dropped: genOffset.Draw(t, "dropped"), To: genOffset.Draw(t, "to"), Reason: rapid.String().Draw(t, "reason"), AtMs: rapid.Int64().Draw(t, "at"),
 		}
 		gotGap, err := decodeGap(appendGapKey(nil, &gap), appendGap(nil, &gap))
 		noFault(t, err)
@@ -30,7 +30,7 @@ func TestDecisionsRoundTrip(t *testing.T) {
 
 func FuzzDecodeDecisions(f *testing.F) {
 	gapKey, faultKey := appendGapKey(nil, &processing.Gap{Topic: "events", To: 7, AtMs: 8}), appendFaultKey(nil, "events", 3)
-	f.Add(appendGap(nil, &processing.Gap{From: 6, HeldFrom: 5, Reason: "tail_lost"}))
+	f.Add(appendGap(nil, &processing.Gap{From: 6, Dropped: 1, Reason: "tail_lost"}))
 	f.Add(appendFault(nil, &processing.Fault{Kind: processing.Diverged, Detail: "x", Next: 9, AtMs: 10}))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		if g, err := decodeGap(gapKey, value); err == nil {

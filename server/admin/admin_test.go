@@ -41,7 +41,7 @@ func (s *scene) AcceptGap(_ context.Context, topic string, only *event.Partition
 		return nil, fmt.Errorf("%w: %s/%d is read", processing.ErrNotFaulted, topic, *only)
 	}
 	s.decided = append(s.decided, topic)
-	return []processing.Gap{{Topic: topic, Partition: 3, From: 7, HeldFrom: 7, To: 9, Reason: "retention_passed"}}, nil
+	return []processing.Gap{{Topic: topic, Partition: 3, From: 7, To: 9, Reason: "retention_passed"}}, nil
 }
 
 func (s *scene) Start() error {
