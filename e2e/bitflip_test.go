@@ -165,7 +165,7 @@ func (s *small) finishes(files map[string][]byte) error {
 		return fmt.Errorf("the log was not finished: %w", err)
 	}
 	if l.result != s.want {
-		return fmt.Errorf("the log was finished as %+v", l.result)
+		return fmt.Errorf("the log was finished to %+v, want %+v", l.result, s.want)
 	}
 	return nil
 }
