@@ -148,11 +148,11 @@ func (s *small) flipAll(t *testing.T, files map[string][]byte) {
 	t.Log(tally)
 }
 
-// lastCommit is where the last chunk of a log begins that has a single block. Damage in it can't be told from a write that a crash
-// has torn: nothing behind it says that it was synced. Then the store is as the commit before left it.
-func lastCommit(log []byte) (last int) {
+// vouched is up to where a log of a single block says itself that it was synced. Damage behind that, in the last commit or the last two,
+// can't be told from a write that a crash has torn. Then the store is as a commit before left it.
+func vouched(log []byte) (last int) {
 	for at := 0; at+19 <= len(log) && len(log) < 32<<10 && log[at+6] >= 9 && log[at+6] <= 12; {
-		last = at
+		last = max(last, int(bytesOrder.LittleEndian.Uint64(log[at+11:])))
 		at += 19 + int(bytesOrder.LittleEndian.Uint16(log[at+4:]))
 	}
 	return last
@@ -198,7 +198,7 @@ func (s *small) flip(files map[string][]byte, name string, at, bit int, want *co
 		return "refused", nil
 	case err != nil:
 		return "reported", nil
-	case path.Ext(name) == ".log" && at >= lastCommit(files[name]) && got.print.counters.Consumed < want.print.counters.Consumed:
+	case path.Ext(name) == ".log" && at >= vouched(files[name]) && got.print.counters.Consumed < want.print.counters.Consumed:
 		return "torn", s.finishes(damaged)
 	case got.print != want.print || !reflect.DeepEqual(got.state, want.state) || !reflect.DeepEqual(got.feed, want.feed):
 		return "wrong", fmt.Errorf("another answer: %+v, want %+v", got.print, want.print)

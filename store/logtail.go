@@ -19,8 +19,8 @@ import (
 // up to here", but from the next block of 32 KiB on: in the last block, which is all there is of most logs, a flipped bit would
 // take back every commit behind it without a word. Here the search begins at the broken chunk.
 //
-// What can't be told is damage in the last commit that a process made before it was killed: nothing behind it says that it was
-// synced. It is taken for torn, and made again from the events' log.
+// What can't be told is damage in the last commit, or the last two, that a process made before it was killed: nothing behind says that
+// they were synced. They are taken for torn, and made again from the events' log.
 func checkLog(fsys vfs.FS, dir string) error {
 	name, number, err := lastLog(fsys, dir)
 	if err != nil || name == "" {
