@@ -30,6 +30,7 @@ type drill struct {
 	killed  *drilled
 	calm    *drilled
 	kills   []kill
+	written int64 // records in the log, once the traffic has ended
 }
 
 // kill is one of them.
@@ -55,6 +56,9 @@ func (c *demoCommand) crashDrill(ctx context.Context, std *streams, plan *defini
 		return err
 	}
 	restrictFiles()
+	if _, err := os.Stat(c.Data); errors.Is(err, os.ErrNotExist) {
+		defer os.Remove(c.Data) // it stays if something is kept in it
+	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return err
 	}
@@ -195,7 +199,13 @@ func (d *drill) trade(ctx context.Context, c *demoCommand) error {
 	if err := simulator.Run(ctx, sim, toTheEnd{writer}, simulator.Pace{}); err != nil {
 		return endedBy(ctx, err)
 	}
-	return writer.Flush(context.WithoutCancel(ctx))
+	lasting := context.WithoutCancel(ctx)
+	if err := writer.Flush(lasting); err != nil {
+		return err
+	}
+	written, err := writer.Written(lasting)
+	d.written = int64(written)
+	return err
 }
 
 // toTheEnd writes what it has taken, even if the traffic ends meanwhile.
