@@ -54,7 +54,7 @@ func TestCrashDrill(t *testing.T) {
 	}
 	out := p.log.String()
 	for _, want := range []string{
-		`(?m)^ +\d+\.\d s  killed while it .* back after \d+\.\d\d s, [\d,]+ records so far$`,
+		`(?m)^ +\d+\.\d s  killed (?:while it|out of the blue).* back after \d+\.\d\d s, [\d,]+ records so far$`,
 		`(?m)^\d+ kills: .* Back after `,
 		`(?m)^  digest +([0-9a-f]{32}) +([0-9a-f]{32})$`,
 		`(?m)^  results on its topics +[\d,]+, each once +[\d,]+, each once$`,
