@@ -212,7 +212,7 @@ func TestGapsAreLeftOutAgain(t *testing.T) {
 		r.end()
 		target := r.target()
 		for _, g := range [][2]event.Offset{{0, 3}, {13, 20}, {20, 27}, {57, 60}} {
-			target.Gaps = append(target.Gaps, processing.Gap{TopicID: [16]byte{1}, Topic: "events", Partition: 1, From: g[0], HeldFrom: g[0], To: g[1], Reason: "batch_too_large"})
+			target.Gaps = append(target.Gaps, processing.Gap{TopicID: [16]byte{1}, Topic: "events", Partition: 1, From: g[0], To: g[1], Reason: "batch_too_large"})
 		}
 		for _, workers := range []int{1, 4} {
 			again, err := foldTo(t, full, memory.NewStore(), replayMetrics, target, func(o *processing.Options) { o.Workers = workers })
@@ -287,3 +287,4 @@ func TestJournalIsCut(t *testing.T) {
 		}
 	})
 }
+

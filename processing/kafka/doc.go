@@ -7,8 +7,8 @@
 // numbers, over HTTP.
 //
 // Promises: a position counts every offset that was passed, control records and aborted ones too. What can't be read on
-// is reported once for its partition and never skipped. The publisher saves its place in the feed only after the brokers
-// have acknowledged, so that every entry arrives at least once, in order per output partition, under the same id.
+// is reported once for its partition and never skipped. The publisher writes in transactions, and in them how far it is, so that who
+// reads committed records sees every entry exactly once, in order per output partition.
 // A broker that is away is waited for, however long.
 //
 // Limits: one topic and one cluster a Source. If compaction has removed the last records of an events topic, the position

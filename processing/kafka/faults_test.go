@@ -249,7 +249,7 @@ func noise(n int) string {
 	return string(b)
 }
 
-// recordsOf reads what the progress topic has, committed records only.
+// standingOf reads what the progress topic has, committed records only.
 func standingOf(ctx context.Context, t *testing.T, cluster Cluster) *standing {
 	t.Helper()
 	back, err := newLookback(&cluster)

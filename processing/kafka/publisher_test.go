@@ -467,10 +467,14 @@ func TestEnsureTopics(t *testing.T) {
 	b := startBroker(t, map[string]TopicSpec{"metrics": smallTopic(1)})
 	ctx := limit(t)
 	want := map[string]int{"metrics": DataPartitions, "dead-letters": LogPartitions}
-	err := EnsureTopics(ctx, clusterAt(b.Addr()), want, false)
+	cluster := clusterAt(b.Addr())
+	ensure := func(create bool) error { // each time by a client that knows nothing yet
+		return ensureTopics(ctx, asker{cluster: &cluster, adm: newAdmin(t, b.Addr())}, want, create)
+	}
+	err := ensure(false)
 	if !errors.Is(err, ErrUnknownTopic) || !strings.Contains(err.Error(), "dead-letters") || !strings.Contains(err.Error(), "--create-topics") {
 		t.Errorf("error is %v, want what is missing and what to do", err)
 	}
-	must(t, EnsureTopics(ctx, clusterAt(b.Addr()), want, true))
-	must(t, EnsureTopics(ctx, clusterAt(b.Addr()), want, false))
+	must(t, ensure(true))
+	must(t, ensure(false))
 }

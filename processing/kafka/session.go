@@ -242,8 +242,7 @@ func (s *session) advance(ctx context.Context) (bool, error) {
 				}
 				bytes += n
 			}
-			entries := end.Seq - s.at
-			if s.torn.covers(end.Seq) && (entries >= transactionEntries || bytes >= transactionBytes) {
+			if s.torn.covers(end.Seq) && (end.Seq-s.at >= transactionEntries || bytes >= transactionBytes) {
 				break
 			}
 		}

@@ -21,18 +21,9 @@ const (
 	LogPartitions  = 1  // of alerts, dead letters and progress
 )
 
-// EnsureTopics checks that topics exist and returns ErrUnknownTopic naming those that don't; with create, it makes these
-// with the given number of partitions and the cluster's own defaults for everything else, but for the progress topic. It retries until ctx ends while
-// no broker can be reached.
-func EnsureTopics(ctx context.Context, cluster Cluster, partitions map[string]int, create bool) error {
-	client, err := cluster.open()
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	return ensureTopics(ctx, asker{cluster: &cluster, adm: kadm.NewClient(client)}, partitions, create)
-}
-
+// ensureTopics checks that topics exist and returns ErrUnknownTopic naming those that don't; with create, it makes these
+// with the given number of partitions and the cluster's own defaults for everything else, but for the progress topic. It retries until ctx ends
+// while no broker can be reached.
 func ensureTopics(ctx context.Context, from asker, partitions map[string]int, create bool) error {
 	names := make([]string, 0, len(partitions))
 	for name := range partitions {
