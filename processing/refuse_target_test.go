@@ -287,4 +287,3 @@ func TestJournalIsCut(t *testing.T) {
 		}
 	})
 }
-
