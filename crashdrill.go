@@ -57,7 +57,7 @@ func (c *demoCommand) crashDrill(ctx context.Context, std *streams, plan *defini
 	}
 	restrictFiles()
 	if _, err := os.Stat(c.Data); errors.Is(err, os.ErrNotExist) {
-		defer os.Remove(c.Data) // it stays if something is kept in it
+		defer func() { _ = os.Remove(c.Data) }() // it stays if something is kept in it
 	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return err
