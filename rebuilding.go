@@ -16,10 +16,11 @@ import (
 
 // remake makes a new state from the log beside the old one, and tells nobody of what it makes: others have read that before.
 //
-//   - A partition whose log is the one that the old state was made from is folded up to where that stands, from where it began
-//     or, if retention has passed that, from the start of the log.
+//   - A partition whose log is the one that the old state was made from is folded up to where the outputs end, from where it began
+//     or, if retention has passed that, from the start of the log. What comes after is folded, and published, after the next start.
 //   - A partition of another log is folded up to its present end.
-//   - The journal is carried over where it still applies, and W ends at the old state's.
+//   - The journal is carried over where it still applies, and W ends at what it was where the outputs end.
+//   - If nothing has been published yet, everything is told, up to where the old state stands.
 type remake struct {
 	refold
 	topic string
@@ -98,9 +99,9 @@ func (r *remake) journal() (_ *processing.State, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, v.Close()) }()
-	s := &processing.State{Watermark: v.Watermark()}
+	s := &processing.State{}
 	for _, read := range []func() error{
-		func() error { s.Cursors, err = v.Cursors(); return err },
+		func() error { return r.standing(s) },
 		func() error { s.Floors, err = v.Floors(); return err },
 		func() error { s.Gaps, err = v.Gaps(); return err },
 		func() error { s.Faults, err = v.Faults(); return err },
@@ -112,6 +113,21 @@ func (r *remake) journal() (_ *processing.State, err error) {
 		}
 	}
 	return s, nil
+}
+
+// standing is where the outputs end or, if there are none yet, where the old state stands.
+func (r *remake) standing(s *processing.State) error {
+	published, _, err := r.old.Reader(kafka.PublisherReader)
+	if err != nil {
+		return err
+	}
+	m, ok, err := r.old.Mark(published)
+	if err == nil && !ok {
+		r.silent = published > 0
+		m, err = r.old.Standing()
+	}
+	s.Watermark, s.Cursors = m.Watermark, m.Cursors
+	return err
 }
 
 // rebuilder makes a new state while the old one is served.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tidemark/tidemark/processing/event"
 )
@@ -61,6 +62,13 @@ func (m *Mark) Reaches(o *Mark) bool {
 		}
 	}
 	return true
+}
+
+// SharesLog reports whether any log that m was made from is one that o was made from.
+func (m *Mark) SharesLog(o *Mark) bool {
+	return slices.ContainsFunc(m.Cursors, func(a Cursor) bool {
+		return slices.ContainsFunc(o.Cursors, func(b Cursor) bool { return a.sameLog(&b) })
+	})
 }
 
 func (c *Cursor) sameLog(o *Cursor) bool {

@@ -20,7 +20,7 @@ func (s *Store) stageMark(c *processing.Changes, next *tail) error {
 	if len(s.opts.Retention.Holding) == 0 {
 		return nil
 	}
-	cursors, err := s.cursorsAfter(c.Cursors)
+	cursors, err := s.cursorsAfter(c)
 	if err != nil || next.head == s.tail.head {
 		return err
 	}
@@ -31,7 +31,7 @@ func (s *Store) stageMark(c *processing.Changes, next *tail) error {
 }
 
 // cursorsAfter are all cursors as a commit with these changes leaves them.
-func (s *Store) cursorsAfter(changed []processing.Cursor) ([]processing.Cursor, error) {
+func (s *Store) cursorsAfter(c *processing.Changes) ([]processing.Cursor, error) {
 	if s.cursors == nil {
 		v, err := s.View()
 		if err != nil {
@@ -43,14 +43,19 @@ func (s *Store) cursorsAfter(changed []processing.Cursor) ([]processing.Cursor, 
 		}
 		s.cursors = append(make([]processing.Cursor, 0, len(kept)), kept...)
 	}
-	for i := range changed {
-		at, ok := slices.BinarySearchFunc(s.cursors, &changed[i], func(c processing.Cursor, to *processing.Cursor) int {
+	for i := range c.Gaps {
+		if g := &c.Gaps[i]; g.To == processing.Gone {
+			s.cursors = slices.DeleteFunc(s.cursors, func(cur processing.Cursor) bool { return cur.Topic == g.Topic && cur.Partition == g.Partition })
+		}
+	}
+	for i := range c.Cursors {
+		at, ok := slices.BinarySearchFunc(s.cursors, &c.Cursors[i], func(c processing.Cursor, to *processing.Cursor) int {
 			return cmp.Or(cmp.Compare(c.Topic, to.Topic), cmp.Compare(c.Partition, to.Partition))
 		})
 		if ok {
-			s.cursors[at] = changed[i]
+			s.cursors[at] = c.Cursors[i]
 		} else {
-			s.cursors = slices.Insert(s.cursors, at, changed[i])
+			s.cursors = slices.Insert(s.cursors, at, c.Cursors[i])
 		}
 	}
 	return s.cursors, nil
@@ -132,6 +137,9 @@ func (s *Store) Journal() (processing.Journal, error) {
 		return j, err
 	}
 	j.Floors, err = v.Floors()
+	if err == nil {
+		j.Gaps, err = v.Gaps()
+	}
 	if err == nil {
 		j.Schemas, err = v.Schemas()
 	}

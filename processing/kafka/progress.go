@@ -214,6 +214,9 @@ func judge(s *standing, k *known) (verdict, error) {
 	case s.progress.Seq == 0 && k.reader == 0:
 		return verdict{after: nothing()}, nil
 	}
+	if !k.at.SharesLog(&s.mark) && k.at.Watermark >= s.mark.Watermark {
+		return verdict{after: &k.at}, nil // rebuilt from another log: somebody has decided that
+	}
 	mark, shared, err := k.lookup(s.mark.Seq)
 	switch {
 	case err != nil:

@@ -27,6 +27,8 @@ func TestJudge(t *testing.T) {
 	mine.progress.Incarnation = "now"
 	recreated := placeAt(50, 50)
 	recreated.Cursors[0].TopicID[0] = 1
+	decided := placeAt(20, 20)
+	decided.Cursors[0].TopicID[0] = 1
 	for name, c := range map[string]struct {
 		said  *standing
 		store *known
@@ -46,6 +48,7 @@ func TestJudge(t *testing.T) {
 		"rebuilt to where outputs end":                {said("e0", placeAt(7, 30)), store(false, 0), "after 30"},
 		"rebuilt further than outputs":                {said("e0", placeAt(7, 25)), store(false, 0), "has gone past"},
 		"restored, and the topic was made anew":       {said("e0", recreated), store(false, 10), "has gone past"},
+		"rebuilt from a topic that was made anew":     {said("e0", decided), store(false, 0), "after 30"},
 		"another epoch that had published nothing":    {said("e0", *nothing()), store(false, 0), "after 0"},
 		"own progress of this process, commits later": {mine, store(true, 30), "another copy of it"}, // not lost commits: the head was looked at before
 	} {
