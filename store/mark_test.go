@@ -75,6 +75,29 @@ func TestMarksOfCommits(t *testing.T) {
 	noDiff(t, [][]int64{{4, 13, 7, 9, 3}}, places([]processing.Mark{standing}))
 }
 
+// A partition that is gone is in no mark after that; that it is gone is in the journal.
+func TestMarksForgetWhatIsGone(t *testing.T) {
+	s := mustOpen(t, "s", heldOptions(vfs.NewMem()))
+	defer mustClose(t, s)
+	step(t, s, 10, 1, 5, 1)
+	step(t, s, 11, 2, 6, 1)
+	before := s.JournalVersion()
+	gap := processing.Gap{Topic: "events", Partition: 1, From: 5, To: processing.Gone, Reason: string(processing.PartitionGone)}
+	noFault(t, s.Commit(&processing.Changes{Watermark: 11, Gaps: []processing.Gap{gap}}))
+	step(t, s, 12, 2, 7, 1)
+	m, ok, err := s.Mark(3)
+	noFault(t, err)
+	if !ok {
+		t.Fatal("no mark")
+	}
+	noDiff(t, [][]int64{{3, 12, 7}}, places([]processing.Mark{m}))
+	j, err := s.Journal()
+	noFault(t, err)
+	if noDiff(t, []processing.Gap{gap}, j.Gaps); s.JournalVersion() == before {
+		t.Error("the journal has a new gap and no new version")
+	}
+}
+
 func TestNoMarksForNobody(t *testing.T) {
 	s := mustOpen(t, "s", testOptions(vfs.NewMem()))
 	defer mustClose(t, s)
