@@ -6,7 +6,7 @@ BINARY := bin/tidemark
 LINT := go tool -modfile=tools/go.mod golangci-lint
 FUZZTIME ?= 90
 
-.PHONY: help build demo test check deps format vet tidy notices lint race truth fuzz hostile bench gate crash-drill soak browser screenshots packaging release clean
+.PHONY: help build demo test check deps format vet tidy notices lint race truth crashes fuzz hostile bench gate crash-drill soak browser screenshots packaging release clean
 
 .NOTPARALLEL: # what is missing is named and installed first
 
@@ -22,7 +22,7 @@ demo: ## run everything in one process
 test: ## run the tests; needs Go alone
 	go test ./...
 
-check: deps format vet tidy notices lint race truth hostile fuzz gate browser packaging ## everything that has to pass
+check: deps format vet tidy notices lint race truth hostile crashes fuzz gate browser packaging ## everything that has to pass
 	@echo "check: all passed"
 
 deps: ## see that gcc, Chromium, kcat, Node.js, Java, Maven, promtool and systemd-analyze are there, or install them; fetch the jars of Apache Kafka
@@ -53,6 +53,9 @@ race: ## the tests under the race detector, real clients and a real broker inclu
 
 truth: ## every scenario of the simulator through the real binary, line by line, on both brokers; a whole ordinary day
 	@lib="$$(scripts/kafka)" && TIDEMARK_TRUTH=1 TIDEMARK_KAFKA_LIB="$$lib" go test -count=1 -timeout 15m -run '^TestTruth$$|^TestAnOrdinaryDayRaisesNothing$$' ./e2e ./simulator/truth
+
+crashes: ## ten thousand crash images of the whole engine, every operation of its disk failing once, bits flipped in all its files
+	TIDEMARK_IMAGES=10000 go test -count=1 -run '^(TestCrashImages|TestEveryWriteFails|TestEveryReadFails|TestBitFlips)$$' ./e2e
 
 fuzz: ## every fuzz target, FUZZTIME seconds together
 	@scripts/fuzz $(FUZZTIME)
