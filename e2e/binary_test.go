@@ -38,9 +38,27 @@ type process struct {
 	t       *testing.T
 	args    []string
 	cmd     *exec.Cmd
-	log     bytes.Buffer
+	log     output
 	started time.Time
 	base    string // of its URLs
+}
+
+// output is what a process says, which can be read while it speaks.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
 
 // launch starts the binary with an HTTP address of its own.

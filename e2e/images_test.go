@@ -145,7 +145,7 @@ func diskOf(files map[string][]byte) *vfs.MemFS {
 		must(fs.MkdirAll(path.Dir(name), 0o700))
 		f, err := fs.Create(name, vfs.WriteCategoryUnspecified)
 		must(err)
-		_, err = f.Write(files[name])
+		_, err = f.Write(slices.Clone(files[name])) // under the race detector it turns the bits of what it is given
 		must(errors.Join(err, f.Sync(), f.Close()))
 	}
 	return fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(0, 0))})

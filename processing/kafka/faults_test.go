@@ -172,6 +172,36 @@ func TestPublishersFight(t *testing.T) {
 	})
 }
 
+// Who claims, finds that it must not publish and says so has taken nothing away: the one that was there goes on.
+func TestPublisherGoesOnAfterAClaimThatIsReleased(t *testing.T) {
+	inBubble(t, func(t *testing.T, net *kfake.VirtualNetwork, cluster Cluster) {
+		broker := faultyBroker(t, net)
+		defer broker.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		feed := newFeed(manyResults(200)...)
+		first := startPublisher(ctx, t, cluster, feed)
+		feed.waitSaved(ctx, t, 200)
+		second, err := NewPublisher(publisherOptions(cluster, feed, "e1"))
+		must(t, err)
+		s, _, err := second.claim(ctx)
+		must(t, err)
+		seq := feed.commit(manyResults(50)...)
+		first.publisher.Committed(nil)
+		for ctx.Err() == nil && first.publisher.Outputs().Trouble != errContested.Error() {
+			<-time.After(10 * time.Millisecond) // of the bubble
+		}
+		s.release(ctx)
+		s.close()
+		feed.waitSaved(ctx, t, seq)
+		if o := first.publisher.Outputs(); o != (processing.Outputs{}) {
+			t.Errorf("the first says %+v", o)
+		}
+		must(t, first.stop())
+		published(ctx, t, consumeMetrics(t, cluster), seq)
+	})
+}
+
 // waitBegun waits until a publisher has a session.
 func (r *publisherRun) waitBegun(ctx context.Context, t *testing.T) {
 	t.Helper()

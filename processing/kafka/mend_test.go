@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"math/rand/v2"
+	"os"
 	"testing"
 	"time"
 
@@ -16,7 +17,11 @@ func TestPublisherSurvivesKillsOfTheEmbeddedBroker(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	dir := t.TempDir()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	kills, limit := 6, 5*time.Minute
+	if os.Getenv("TIDEMARK_SOAK") != "" {
+		kills, limit = 200, time.Hour
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	feed := newFeed()
 	run := func(broker *child) *publisherRun {
@@ -25,7 +30,7 @@ func TestPublisherSurvivesKillsOfTheEmbeddedBroker(t *testing.T) {
 		return beginPublisher(ctx, t, options)
 	}
 	torn := 0
-	for range 12 {
+	for range kills {
 		broker := startChild(t, dir)
 		r := run(broker)
 		killed := time.After(time.Duration(20+rng.IntN(250)) * time.Millisecond)

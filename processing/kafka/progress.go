@@ -38,6 +38,7 @@ type claim struct {
 	Host        string    `json:"host"`
 	PID         int       `json:"pid"`
 	Since       time.Time `json:"since"`
+	Released    bool      `json:"released,omitempty"` // it found that it must not publish
 }
 
 func newClaim(incarnation, epoch string) claim {
@@ -45,7 +46,10 @@ func newClaim(incarnation, epoch string) claim {
 	if err != nil {
 		host = "a host without a name"
 	}
-	return claim{progressFormat, incarnation, epoch, host, os.Getpid(), time.Now().UTC().Truncate(time.Millisecond)}
+	return claim{
+		Format: progressFormat, Incarnation: incarnation, Epoch: epoch, Host: host, PID: os.Getpid(),
+		Since: time.Now().UTC().Truncate(time.Millisecond),
+	}
 }
 
 func (c *claim) String() string {

@@ -107,7 +107,8 @@ const DefaultTransactionTimeout = 20 * time.Second
 //     progress, which nobody else can move from then on. Then commits follow each other.
 //  3. Any error ends the session, and the next one begins. Nothing is sent again that was not found missing.
 //  4. A session that follows another one of this publisher first looks whose claim is the last. If it is another publisher's, that
-//     one has taken over, and this one stands down for good.
+//     one has taken over, and this one stands down for good. One that finds after its claim that it must not publish says so, and
+//     whoever was there before goes on.
 //  5. What does not fit together (progress of another history, or none where there should be) is a fault: nothing is
 //     published until somebody decides.
 //
@@ -127,6 +128,7 @@ type Publisher struct {
 	life                   context.Context // ends after Run's own context, so that a transaction can be aborted
 	die                    context.CancelFunc
 	claimed                bool         // there has been a session
+	contested              time.Time    // since when another publisher's claim has been there that may be released; zero: none
 	sessions, tornSessions atomic.Int64 // so far
 	begun                  *session     // by Begin, for Run
 	limit                  int          // of a batch

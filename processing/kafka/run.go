@@ -113,7 +113,6 @@ func (p *Publisher) Run(ctx context.Context) error {
 				return err
 			}
 			if target != nil {
-				s.close()
 				return p.halt("another server of this instance has published since this one began" + wayOut)
 			}
 		}
@@ -203,16 +202,42 @@ func (p *Publisher) peek(ctx context.Context, k *known) (verdict, *standing, err
 	} else if v, err = judge(found, k); err != nil {
 		err = wrapFeed(err)
 	}
+	if err != nil {
+		return v, nil, err
+	}
+	taken, err := p.overtaken(found)
 	switch {
 	case err != nil:
 		return v, nil, err
-	case p.claimed && found != nil && found.claim != nil && found.claim.Incarnation != p.incarnation:
+	case taken:
 		return v, nil, p.halt("another server publishes for this instance now: " + found.claim.String() +
 			"; this one, " + p.incarnation + ", stands down. Stop one of them, and start the one to keep again")
 	case v.fault != "":
 		return v, nil, p.halt(v.fault)
 	}
 	return v, found, nil
+}
+
+// contestLimit is how long a claim of another publisher may take to be followed by progress, or to be released.
+const contestLimit = 10 * time.Second
+
+// errContested is returned while it is not known yet whether another publisher has taken over.
+var errContested = errors.New("another server has just claimed to publish for this instance; waiting for what it does")
+
+// overtaken reports whether another publisher has taken over from this one.
+func (p *Publisher) overtaken(found *standing) (bool, error) {
+	if !p.claimed || found == nil || found.claim == nil || found.claim.Incarnation == p.incarnation || found.claim.Released {
+		p.contested = time.Time{}
+		return false, nil
+	}
+	confirmed := found.progress != nil && found.progress.Incarnation == found.claim.Incarnation
+	if p.contested.IsZero() {
+		p.contested = time.Now()
+	}
+	if !confirmed && time.Since(p.contested) < contestLimit {
+		return false, errContested
+	}
+	return true, nil
 }
 
 // open begins a session, or says where to the state has to be folded first.
@@ -234,6 +259,9 @@ func (p *Publisher) open(ctx context.Context) (*session, *processing.Target, err
 		return nil, nil, err
 	}
 	target, err := p.goOn(ctx, s, found, facts)
+	if target != nil {
+		s.release(ctx)
+	}
 	if err != nil || target != nil {
 		s.close()
 		return nil, target, err
@@ -251,6 +279,7 @@ func (p *Publisher) goOn(ctx context.Context, s *session, found *standing, facts
 	case err != nil:
 		return nil, wrapFeed(err)
 	case v.fault != "":
+		s.release(ctx)
 		return nil, p.halt(v.fault)
 	case v.fold:
 		t, err := found.target()

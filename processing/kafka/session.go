@@ -190,6 +190,19 @@ func (s *session) abort() {
 	}
 }
 
+// release takes the claim back. If that can't be said, others will take it for a claim that stands.
+func (s *session) release(ctx context.Context) {
+	c := newClaim(s.p.incarnation, s.p.opts.Epoch)
+	c.Released = true
+	err := s.transact(ctx, func(produce func(*kgo.Record)) error {
+		produce(progressRecord(s.p.keys().claim(), c))
+		return nil
+	})
+	if err != nil {
+		s.p.log.Warn("the claim to publish could not be released", "error", err)
+	}
+}
+
 // outcome collects what has become of the records of a transaction.
 type outcome struct {
 	pending sync.WaitGroup
