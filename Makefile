@@ -54,7 +54,8 @@ race: ## the tests under the race detector, real clients and a real broker inclu
 truth: ## every scenario of the simulator through the real binary, line by line, on both brokers; a whole ordinary day
 	@lib="$$(scripts/kafka)" && TIDEMARK_TRUTH=1 TIDEMARK_KAFKA_LIB="$$lib" go test -count=1 -timeout 15m -run '^TestTruth$$|^TestAnOrdinaryDayRaisesNothing$$' ./e2e ./simulator/truth
 
-crashes: ## ten thousand crash images of the whole engine, every operation of its disk failing once, bits flipped in all its files
+crashes: ## servers killed and stopped, ten thousand crash images of the engine, its disk failing at every operation, bits flipped
+	lib=$$(scripts/kafka) && TIDEMARK_KAFKA_LIB=$$lib go test -count=1 -timeout 15m -run '^(TestKilledAgain.*|TestStoppedFor.*|TestTwoServers.*)$$' ./e2e
 	TIDEMARK_IMAGES=10000 go test -count=1 -run '^(TestCrashImages|TestEveryWriteFails|TestEveryReadFails|TestBitFlips)$$' ./e2e
 
 fuzz: ## every fuzz target, FUZZTIME seconds together

@@ -43,6 +43,15 @@ type process struct {
 	base    string // of its URLs
 }
 
+// withoutRaceDetector leaves a test to `make crashes`: the detector sees nothing of what another process does, and makes the
+// comparisons, of tens of thousands of things, take minutes.
+func withoutRaceDetector(t *testing.T) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("make crashes runs it, without the race detector")
+	}
+}
+
 // output is what a process says, which can be read while it speaks.
 type output struct {
 	mu   sync.Mutex

@@ -94,6 +94,7 @@ func (s *small) stopped(t *testing.T, killed bool) map[string][]byte {
 // TestBitFlips flips a bit in each byte of a store's files, one after another. That is refused at the opening, reported to who reads,
 // or harmless: never another answer, never a panic, never a hang.
 func TestBitFlips(t *testing.T) {
+	withoutRaceDetector(t)
 	t.Parallel()
 	s := newSmall(t, 120)
 	for _, killed := range []bool{false, true} {

@@ -100,6 +100,7 @@ func stride() int {
 // TestEveryWriteFails lets the n-th write of a whole life fail, from the making of the store on, for every n. Whatever that does
 // to the process, the next one goes on to the same numbers.
 func TestEveryWriteFails(t *testing.T) {
+	withoutRaceDetector(t)
 	t.Parallel()
 	s := newSmall(t, 200)
 	for _, number := range []syscall.Errno{syscall.EIO, syscall.ENOSPC} {

@@ -161,6 +161,7 @@ func (v *victim) killAgainAndAgain(s *stream, kills int) {
 // The server and the broker in it are one process. What it has acknowledged is there after each kill, and what it makes of that is
 // what a server makes that was never killed.
 func TestKilledAgainAndAgainWithTheBrokerInside(t *testing.T) {
+	withoutRaceDetector(t)
 	t.Parallel()
 	rng, seed := chance(t)
 	broker := freeAddress(t)
@@ -176,6 +177,7 @@ func TestKilledAgainAndAgainWithTheBrokerInside(t *testing.T) {
 
 // The broker is Apache Kafka, which lives on. A server beside the killed one reads the same topic undisturbed.
 func TestKilledAgainAndAgainOnApacheKafka(t *testing.T) {
+	withoutRaceDetector(t)
 	t.Parallel()
 	b := apachekafka.Start(t, apachekafka.Options{Properties: map[string]string{"log.retention.ms": "-1"}})
 	broker := b.Addr(apachekafka.Plaintext)

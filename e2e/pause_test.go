@@ -23,6 +23,7 @@ const transactionTimeout = 2 * time.Second
 // A server that stands still while its transaction runs out has lost that transaction, and must find that out by itself: what it
 // held goes out again, once.
 func TestStoppedForLongerThanATransactionMayLast(t *testing.T) {
+	withoutRaceDetector(t)
 	t.Parallel()
 	t.Run("embedded broker", func(t *testing.T) {
 		t.Parallel()
@@ -113,6 +114,7 @@ func (v *victim) openTransaction(adm *kadm.Client) string {
 // A server stands still, a copy of it is started elsewhere and takes over, and the first one goes on. One of the two publishes, the
 // other one says why it doesn't, and goes on answering.
 func TestTwoServersOnCopiesOfOneStoreDoNotFight(t *testing.T) {
+	withoutRaceDetector(t)
 	t.Parallel()
 	b := apachekafka.Start(t, apachekafka.Options{Properties: map[string]string{"log.retention.ms": "-1"}})
 	broker := b.Addr(apachekafka.Plaintext)
