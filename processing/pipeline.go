@@ -318,7 +318,6 @@ const catchingUp = 10_000
 // committed adapts the interval: short while there is little to do, long while catching up.
 func (l *loop) committed(ctx context.Context, d commitDone) {
 	l.busy, l.due, l.spent = false, d.due, d.spent
-	l.answer()
 	o := &l.pipeline.options
 	if d.records > catchingUp {
 		l.interval = min(2*l.interval, o.MaxCommit)
@@ -328,6 +327,7 @@ func (l *loop) committed(ctx context.Context, d commitDone) {
 	l.pipeline.status.committed(d)
 	taking := l.askBrakes(ctx)
 	l.report()
+	l.answer() // who hears of a decision finds it in the status
 	if taking && (l.intake.full() || l.intake.held() > 0) {
 		l.schedule(0) // a commit has to be made, or W to move, before more can be taken
 		return
@@ -346,6 +346,7 @@ func (l *loop) finish(ctx context.Context) error {
 		case d := <-l.pipeline.committer.done:
 			l.busy = false
 			l.pipeline.status.committed(d)
+			l.report()
 			l.answer()
 		case <-ctx.Done():
 			return nil
@@ -359,8 +360,8 @@ func (l *loop) finish(ctx context.Context) error {
 	select {
 	case d := <-l.pipeline.committer.done:
 		l.pipeline.status.committed(d)
-		l.answer()
 		l.report()
+		l.answer()
 		if l.errand != nil {
 			return nil
 		}

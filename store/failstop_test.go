@@ -31,7 +31,7 @@ var failures = []struct {
 	{"log write", "*.log", []errorfs.OpKind{errorfs.OpFileWrite}},
 	{"log sync", "*.log", syncs},
 	{"log close", "*.log", []errorfs.OpKind{errorfs.OpFileClose}},
-	{"next log", "*.log", []errorfs.OpKind{errorfs.OpCreate}},
+	{"next log", "*.log", []errorfs.OpKind{errorfs.OpCreate, errorfs.OpReuseForWrite}}, // a new one, or an old one that is free already
 	{"log from an old one", "*.log", []errorfs.OpKind{errorfs.OpReuseForWrite}},
 	{"flush create", "*.sst", []errorfs.OpKind{errorfs.OpCreate}},
 	{"flush write", "*.sst", []errorfs.OpKind{errorfs.OpFileWrite}},

@@ -38,7 +38,7 @@ func withLog(t testing.TB, disk *vfs.MemFS, path string, log []byte) *vfs.MemFS 
 	disk = disk.CrashClone(vfs.CrashCloneCfg{})
 	f, err := disk.Create(path, vfs.WriteCategoryUnspecified)
 	noFault(t, err)
-	_, err = f.Write(log)
+	_, err = f.Write(bytes.Clone(log)) // under the race detector it turns the bits of what it is given
 	noFault(t, errors.Join(err, f.Close()))
 	return disk
 }

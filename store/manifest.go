@@ -225,7 +225,7 @@ func writeFile(fsys vfs.FS, path string, content io.Reader, also io.Writer) erro
 	if err != nil {
 		return fmt.Errorf("create %s: %w", path, err)
 	}
-	_, err = io.Copy(io.MultiWriter(f, also), content)
+	_, err = io.Copy(io.MultiWriter(also, f), content) // f last: a disk in memory may turn the bits of what it has taken
 	if err == nil {
 		err = f.Sync()
 	}
