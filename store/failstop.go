@@ -14,9 +14,10 @@ import (
 // fill memory and then hang; a log that can't be closed or begun is a panic, which the mutex that is unlocked at that moment
 // turns into one that nobody can catch. Here the first write that fails is the last, and its line names the file.
 //
-// Errors of reading are left to those who read, but for that of listing the directory once something was written: Pebble does so at the
-// end of opening, and when that fails it pulls away what its goroutines are already at work on. So are those of removing: a file that stays costs space alone, and those that
-// matter are renamed or synced too. Files elsewhere, such as those of a checkpoint, are the business of who makes it.
+// Errors of reading are left to those who read, but for two: listing the directory once something was written, which Pebble does at the
+// end of opening, pulling away what its goroutines are already at work on when it fails; and asking for the size of a file that is
+// being written. Errors of removing are left too: a file that stays costs space alone, and those that matter are renamed or synced.
+// Files elsewhere, such as those of a checkpoint, are the business of who makes it.
 type failStop struct {
 	vfs.FS
 	dir   string // as the names in it have it
@@ -117,6 +118,12 @@ func (f *failStopFile) SyncData() error { return f.fs.check(f.File.SyncData(), "
 func (f *failStopFile) SyncTo(length int64) (bool, error) {
 	full, err := f.File.SyncTo(length)
 	return full, f.fs.check(err, "sync", f.name)
+}
+
+// Stat is reading, and yet asked of a log that is to be used again, at a place where an error is a panic.
+func (f *failStopFile) Stat() (vfs.FileInfo, error) {
+	info, err := f.File.Stat()
+	return info, f.fs.check(err, "stat", f.name)
 }
 
 func (f *failStopFile) Close() error { return f.fs.check(f.File.Close(), "close", f.name) }

@@ -33,6 +33,7 @@ var failures = []struct {
 	{"log close", "*.log", []errorfs.OpKind{errorfs.OpFileClose}},
 	{"next log", "*.log", []errorfs.OpKind{errorfs.OpCreate, errorfs.OpReuseForWrite}}, // a new one, or an old one that is free already
 	{"log from an old one", "*.log", []errorfs.OpKind{errorfs.OpReuseForWrite}},
+	{"size of an old log", "*.log", []errorfs.OpKind{errorfs.OpFileStat}},
 	{"flush create", "*.sst", []errorfs.OpKind{errorfs.OpCreate}},
 	{"flush write", "*.sst", []errorfs.OpKind{errorfs.OpFileWrite}},
 	{"flush sync", "*.sst", syncs},
