@@ -6,7 +6,7 @@ BINARY := bin/tidemark
 LINT := go tool -modfile=tools/go.mod golangci-lint
 FUZZTIME ?= 90
 
-.PHONY: help build demo test check deps format vet tidy notices lint race truth crashes fuzz hostile bench gate crash-drill soak browser screenshots packaging release clean
+.PHONY: help build demo test check deps format vet tidy notices lint race e2e truth crashes hostile fuzz bench gate crash-drill soak browser screenshots packaging release clean
 
 .NOTPARALLEL: # what is missing is named and installed first
 
@@ -22,7 +22,7 @@ demo: ## run everything in one process
 test: ## run the tests; needs Go alone
 	go test ./...
 
-check: deps format vet tidy notices lint race truth hostile crashes fuzz gate browser packaging ## everything that has to pass
+check: deps format vet tidy notices lint race e2e fuzz gate browser packaging ## everything that has to pass
 	@echo "check: all passed"
 
 deps: ## see that gcc, Chromium, kcat, Node.js, Java, Maven, promtool and systemd-analyze are there, or install them; fetch the jars of Apache Kafka
@@ -48,8 +48,13 @@ notices: ## THIRD_PARTY_NOTICES is what the dependencies say
 lint: ## golangci-lint, which also holds the import map
 	$(LINT) run ./...
 
-race: ## the tests under the race detector, real clients and a real broker included
+race: ## the tests under the race detector, but for those of other processes
 	lib=$$(scripts/kafka) && TIDEMARK_KCAT=1 TIDEMARK_KAFKA_LIB=$$lib go test -race -timeout 20m ./...
+
+e2e: ## the real binary from end to end, killed, stopped and fed garbage, on both brokers; every scenario; crash images and disk errors
+	lib="$$(scripts/kafka)" && export TIDEMARK_KAFKA_LIB="$$lib" TIDEMARK_KCAT=1 TIDEMARK_TRUTH=1 TIDEMARK_IMAGES=10000 TIDEMARK_GARBAGE_MIB=1024 && \
+	go test -count=1 -timeout 30m ./e2e && \
+	go test -count=1 -timeout 10m -run '^TestAnOrdinaryDayRaisesNothing$$' ./simulator/truth
 
 truth: ## every scenario of the simulator through the real binary, line by line, on both brokers; a whole ordinary day
 	@lib="$$(scripts/kafka)" && TIDEMARK_TRUTH=1 TIDEMARK_KAFKA_LIB="$$lib" go test -count=1 -timeout 15m -run '^TestTruth$$|^TestAnOrdinaryDayRaisesNothing$$' ./e2e ./simulator/truth
@@ -58,11 +63,11 @@ crashes: ## servers killed and stopped, ten thousand crash images of the engine,
 	lib=$$(scripts/kafka) && TIDEMARK_KAFKA_LIB=$$lib go test -count=1 -timeout 15m -run '^(TestKilledAgain.*|TestStoppedFor.*|TestTwoServers.*)$$' ./e2e
 	TIDEMARK_IMAGES=10000 go test -count=1 -run '^(TestCrashImages|TestEveryWriteFails|TestEveryReadFails|TestBitFlips)$$' ./e2e
 
-fuzz: ## every fuzz target, FUZZTIME seconds together
-	@scripts/fuzz $(FUZZTIME)
-
 hostile: ## a gigabyte of garbage through the binary, with memory flat
 	TIDEMARK_GARBAGE_MIB=1024 go test ./e2e -run Garbage -count 1 -v
+
+fuzz: ## every fuzz target, FUZZTIME seconds together
+	@scripts/fuzz $(FUZZTIME)
 
 bench: ## CPU per event and allocations of each stage, beside a hand-written loop of the same job
 	go run ./scripts/benchtable

@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// binary builds the program once and returns its path.
-var binary = sync.OnceValues(func() (string, error) {
+// built is the program, which is built once.
+var built = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "tidemark-e2e")
 	if err != nil {
 		return "", err
@@ -43,12 +43,23 @@ type process struct {
 	base    string // of its URLs
 }
 
-// withoutRaceDetector leaves a test to `make crashes`: the detector sees nothing of what another process does, and makes the
+// binary returns the program's path.
+func binary(t *testing.T) string {
+	t.Helper()
+	withoutRaceDetector(t)
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// withoutRaceDetector leaves a test to `make e2e`: the detector sees nothing of what another process does, and makes the
 // comparisons, of tens of thousands of things, take minutes.
 func withoutRaceDetector(t *testing.T) {
 	t.Helper()
 	if raceDetector {
-		t.Skip("make crashes runs it, without the race detector")
+		t.Skip("make e2e runs it, without the race detector")
 	}
 }
 
@@ -79,10 +90,7 @@ func launch(t *testing.T, listen string, args ...string) *process {
 // launchIn starts it in a folder, "" being this one.
 func launchIn(t *testing.T, dir, listen string, args ...string) *process {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
+	path := binary(t)
 	p := &process{t: t, args: append(args, "--listen", listen), base: "http://" + listen}
 	p.cmd = exec.Command(path, p.args...)
 	p.cmd.Dir = dir
@@ -200,11 +208,7 @@ func freeAddress(t *testing.T) string {
 // tool runs a command of the binary to its end.
 func tool(t *testing.T, args ...string) string {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.Command(path, args...).CombinedOutput()
+	out, err := exec.Command(binary(t), args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %v\n%s", args, err, out)
 	}
@@ -221,11 +225,7 @@ const (
 )
 
 func TestStartIsQuickAndIdlingIsSmall(t *testing.T) {
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Stat(path)
+	info, err := os.Stat(binary(t))
 	if err != nil {
 		t.Fatal(err)
 	}

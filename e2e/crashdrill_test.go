@@ -14,12 +14,8 @@ import (
 // startDrill starts a crash drill that takes its addresses where they are free.
 func startDrill(t *testing.T, data, duration string) *process {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := &process{t: t}
-	p.cmd = exec.Command(path, "demo", "--crash-drill", duration, "--data", data, "--listen", freeAddress(t), "--embedded-listen", freeAddress(t))
+	p.cmd = exec.Command(binary(t), "demo", "--crash-drill", duration, "--data", data, "--listen", freeAddress(t), "--embedded-listen", freeAddress(t))
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
 	p.started = time.Now()
 	if err := p.cmd.Start(); err != nil {

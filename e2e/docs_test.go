@@ -217,15 +217,11 @@ func (p *page) shell(command string) {
 			command += " --kafka-brokers " + p.kafka
 		}
 	}
-	path, err := binary()
-	if err != nil {
-		p.t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", command)
 	cmd.Dir, cmd.WaitDelay = p.dir, time.Second
-	cmd.Env = append(os.Environ(), fmt.Sprintf("PATH=%s:%s", filepath.Dir(path), os.Getenv("PATH")))
+	cmd.Env = append(os.Environ(), fmt.Sprintf("PATH=%s:%s", filepath.Dir(binary(p.t)), os.Getenv("PATH")))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		p.t.Errorf("%s: %v\n%s", command, err, out)
 	}

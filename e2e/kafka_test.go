@@ -142,11 +142,7 @@ func sameWindows(t *testing.T, a, b *process) {
 // Topics that are missing are made if the server is to, and named if it isn't. Lag tools see where it stands.
 func (c *cluster) topics(t *testing.T) {
 	t.Parallel()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.Command(path, "serve", "--listen", freeAddress(t), "--data", t.TempDir(), "--kafka-brokers", c.addr).CombinedOutput()
+	out, err := exec.Command(binary(t), "serve", "--listen", freeAddress(t), "--data", t.TempDir(), "--kafka-brokers", c.addr).CombinedOutput()
 	if err == nil || err.Error() != "exit status 1" || !regexp.MustCompile(`no such topic: create it, or let it be created with --create-topics`).Match(out) {
 		t.Errorf("%v, want exit status 1 and a word on --create-topics\n%s", err, out)
 	}

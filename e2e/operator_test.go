@@ -106,11 +106,7 @@ func (p *process) lag() (n int64) {
 // code runs a command that is to fail and returns its exit code and what it said.
 func code(t *testing.T, args ...string) (int, string) {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(path, args...)
+	cmd := exec.Command(binary(t), args...)
 	out, _ := cmd.CombinedOutput()
 	return cmd.ProcessState.ExitCode(), string(out)
 }

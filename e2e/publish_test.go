@@ -170,7 +170,9 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	p.await("it says that it stops", 10*time.Second, func() bool { return p.unready() != "" || p.fetch("/livez", &struct{}{}) != nil })
+	p.await("it says that it stops", 10*time.Second, func() bool {
+		return strings.Contains(p.unready(), "the server stops") || p.fetch("/livez", &struct{}{}) != nil
+	})
 	if err := p.cmd.Process.Signal(os.Interrupt); err != nil && !strings.Contains(err.Error(), "finished") {
 		t.Fatal(err)
 	}

@@ -14,11 +14,7 @@ import (
 // runTool runs a command of the binary to its end and returns its exit code.
 func runTool(t *testing.T, args ...string) (code int, out string) {
 	t.Helper()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := exec.Command(path, args...).CombinedOutput()
+	text, err := exec.Command(binary(t), args...).CombinedOutput()
 	var ended *exec.ExitError
 	switch {
 	case errors.As(err, &ended):

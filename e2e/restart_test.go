@@ -27,7 +27,7 @@ func TestKilledAnywhereTheNumbersAreTheSame(t *testing.T) {
 }
 
 func killed(t *testing.T, rng *rand.Rand) {
-	records := traffic(t, func(o *simulator.Options) { spoilt(o); o.Count, o.Seed = 12_000, rng.Uint64() })
+	records := traffic(t, func(o *simulator.Options) { spoilt(o); o.Count, o.Seed = lessUnderRace(12_000), rng.Uint64() })
 	plan := defaults(t)
 	log := memory.NewLog(4, 64)
 	fs := vfs.NewCrashableMem()
@@ -70,7 +70,7 @@ func TestSilentPartitionsComeBackBehindTheirFloors(t *testing.T) {
 		plan := defaults(t)
 		log := memory.NewLog(4, 200)
 		e := start(t, plan, log, vfs.NewMem(), 2)
-		records := traffic(t, func(o *simulator.Options) { spoilt(o); o.Count = 16_000 })
+		records := traffic(t, func(o *simulator.Options) { spoilt(o); o.Count = lessUnderRace(16_000) })
 		silent := func(r *event.Record) bool { return r.Partition == 3 }
 		var kept []event.Record
 		for i, r := range records {
@@ -89,7 +89,7 @@ func TestSilentPartitionsComeBackBehindTheirFloors(t *testing.T) {
 		pass(time.Hour)
 		log.Append(traffic(t, func(o *simulator.Options) { // a bulk load after a quiet hour
 			spoilt(o)
-			o.Seed, o.Count = 2, 6_000
+			o.Seed, o.Count = 2, lessUnderRace(6_000)
 			o.Start += event.Millis((2 * time.Hour).Milliseconds())
 		})...)
 		pass(2 * time.Hour)

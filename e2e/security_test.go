@@ -103,6 +103,7 @@ func simulate(t *testing.T, topics string, n int, flags ...string) {
 }
 
 func TestTLSAndSASL(t *testing.T) {
+	withoutRaceDetector(t)
 	t.Parallel()
 	s := startSecured(t)
 	t.Run("all", func(t *testing.T) {
@@ -167,11 +168,7 @@ func (s *secured) keptOut(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			flags := s.flags(c.listener, c.spec)
-			path, err := binary()
-			if err != nil {
-				t.Fatal(err)
-			}
-			out, err := exec.Command(path, append([]string{"simulate", "--count", "1"}, flags...)...).CombinedOutput()
+			out, err := exec.Command(binary(t), append([]string{"simulate", "--count", "1"}, flags...)...).CombinedOutput()
 			if err == nil || err.Error() != "exit status 1" || !strings.Contains(string(out), c.reason) {
 				t.Errorf("simulate: %v, want exit status 1 and %q\n%s", err, c.reason, out)
 			}

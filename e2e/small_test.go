@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 	"time"
 
@@ -153,8 +154,9 @@ func (s *small) live(l *life) error {
 		return err
 	case err := <-died:
 		return fmt.Errorf("%w: %w", errDied, err)
-	case <-time.After(time.Minute):
-		return errHangs
+	case <-time.After(5 * time.Minute):
+		stacks := make([]byte, 1<<20)
+		return fmt.Errorf("%w:\n%s", errHangs, stacks[:runtime.Stack(stacks, true)])
 	}
 }
 

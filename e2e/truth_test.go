@@ -85,6 +85,7 @@ func flags(common []string, more ...string) []string {
 // TestTruth holds every line of the simulator's truth to what the server says, and what it says beyond that to be nothing. make
 // truth asks for all runs by TIDEMARK_TRUTH=1.
 func TestTruth(t *testing.T) {
+	withoutRaceDetector(t)
 	t.Parallel()
 	everything := os.Getenv("TIDEMARK_TRUTH") != ""
 	var apache *apachekafka.Broker
@@ -155,12 +156,8 @@ func (r *run) run(t *testing.T, number int, apache *apachekafka.Broker) {
 // refusesAnother asks for the truth of more records: it would not be the whole truth, and must leave what there is.
 func (s *site) refusesAnother() {
 	s.t.Helper()
-	path, err := binary()
-	if err != nil {
-		s.t.Fatal(err)
-	}
 	before := s.server.pipeline().Counters["consumed"]
-	cmd := exec.Command(path, "simulate", "--kafka-brokers", s.broker, "--events-topic", s.events, "--count", "10", "--truth", s.truth)
+	cmd := exec.Command(binary(s.t), "simulate", "--kafka-brokers", s.broker, "--events-topic", s.events, "--count", "10", "--truth", s.truth)
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), "give it an empty one") {
 		s.t.Errorf("the truth of a topic that is not empty: %v, %s", err, out)
