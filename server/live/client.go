@@ -63,6 +63,8 @@ func (c *client) loop(ctx context.Context, channels []string) error {
 	}
 	ping := time.NewTicker(c.hub.options.PingEvery)
 	defer ping.Stop()
+	silent := time.NewTimer(c.patience())
+	defer silent.Stop()
 	due := time.NewTimer(0)
 	defer due.Stop()
 	for {
@@ -85,7 +87,13 @@ func (c *client) loop(ctx context.Context, channels []string) error {
 		case m := <-c.inbox:
 			err = c.answer(ctx, m)
 		case <-ping.C:
-			err = c.checkAlive(ctx)
+			err = c.send(ctx, pingFrame{"ping", time.Now().UnixMilli()})
+		case <-silent.C:
+			left := c.patience()
+			if left <= 0 {
+				return errNoPong
+			}
+			silent.Reset(left)
 		case <-next.board:
 		case <-next.alerts:
 		case <-due.C:
@@ -204,23 +212,25 @@ func (c *client) answer(ctx context.Context, m message) error {
 	}
 }
 
-// subscribe acknowledges; what the subscription tells follows with the next flush.
+// subscribe acknowledges; what the subscription tells follows with the next flush. One of a name that is taken takes the
+// place of the one before, so that what follows the acknowledgement is of the new one alone. A refusal changes nothing.
 func (c *client) subscribe(ctx context.Context, m message) error {
 	s, problem := c.hub.newSubscription(m)
-	switch {
-	case problem != nil:
-	case slices.ContainsFunc(c.subs, func(o subscription) bool { return o.title() == m.Sub }):
-		problem = wire.Invalid([]wire.Fault{{Pointer: "/sub", Detail: "there is a subscription of that name already"}})
-	case len(c.subs) >= c.hub.options.MaxSubscriptions:
+	before := slices.IndexFunc(c.subs, func(o subscription) bool { return o.title() == m.Sub })
+	if problem == nil && before < 0 && len(c.subs) >= c.hub.options.MaxSubscriptions {
 		problem = &wire.Problem{
 			Type: "/problems/too-many-subscriptions", Title: "Too many subscriptions", Status: http.StatusTooManyRequests,
 			Detail: fmt.Sprintf("one connection has at most %d", c.hub.options.MaxSubscriptions),
 		}
 	}
-	if problem != nil {
+	switch {
+	case problem != nil:
 		return c.refuse(ctx, m.Sub, problem)
+	case before >= 0:
+		c.subs[before] = s
+	default:
+		c.subs = append(c.subs, s)
 	}
-	c.subs = append(c.subs, s)
 	return c.send(ctx, s.acknowledge())
 }
 
@@ -266,7 +276,7 @@ func (c *client) read(ctx context.Context) error {
 }
 
 // ping asks for a sign of life in the way that libraries answer by themselves. Browsers answer it too, but can't see it:
-// for them, and for what looks at frames only, checkAlive sends one that can be seen.
+// for them, and for what looks at frames only, the loop sends one that can be seen.
 //
 // A client that takes its time over a frame is not asked: the library gives a ping five seconds to leave and then breaks
 // the connection, while a frame has longer. That it takes the frame in the end is a sign of life too.
@@ -298,24 +308,23 @@ func (c *client) age() time.Duration { return time.Since(c.born) + 1 }
 
 func (c *client) alive() { c.heard.Store(int64(c.age())) }
 
-func (c *client) checkAlive(ctx context.Context) error {
-	if c.age()-time.Duration(c.heard.Load()) > 2*c.hub.options.PingEvery {
-		return errNoPong
-	}
-	return c.send(ctx, pingFrame{"ping", time.Now().UnixMilli()})
+// patience is for how long the client may be silent still.
+func (c *client) patience() time.Duration {
+	return 2*c.hub.options.PingEvery - (c.age() - time.Duration(c.heard.Load()))
 }
 
 func (c *client) send(ctx context.Context, frame any) error {
 	return c.write(ctx, encode(frame))
 }
 
-// write waits for as long as the client takes to take the frame, within twice the time it has: one that comes back in the
-// second half is told that it was too slow, one that doesn't can't be told.
+// write waits for as long as the client takes to take the frame, and for some time after it had to: a frame that has begun
+// must end before a code can follow, so that only a client that comes back can be told that it was too slow. Until it does
+// this frame is all that it costs.
 func (c *client) write(ctx context.Context, frame []byte) error {
 	began := c.age()
 	c.began.Store(int64(began))
 	defer c.began.Store(0)
-	wait, cancel := context.WithTimeout(ctx, 2*c.hub.options.WriteTimeout)
+	wait, cancel := context.WithTimeout(ctx, c.hub.options.WriteTimeout+c.hub.options.LingerTimeout)
 	defer cancel()
 	if err := c.conn.Write(wait, websocket.MessageText, frame); err != nil {
 		return fmt.Errorf("write frame: %w", err)

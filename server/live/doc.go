@@ -11,7 +11,8 @@
 // reset and a snapshot, never left out. Of the Log every entry is sent, in order, whoever serves it: a client that resumes
 // by the last sequence that it saw gets each one once. What the Log no longer has is told as a reset that says where it
 // goes on. A slow client costs itself only: a frame is made when the connection can take it, and nothing waits in memory
-// but one page of the Log.
+// but one frame, one page of the Log for each tail, and what the kernel may hold. Clients with equal subscriptions share what
+// is encoded.
 //
 // Limits: a final is held for as long as its window ended less than five minutes, or one window size if that is longer,
 // before the watermark; the last one of an ungrouped metric is always held. Results that are replaced between two frames

@@ -2,9 +2,9 @@ package live
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -61,6 +61,8 @@ type Hub struct {
 	board   *Board
 	history History
 	alerts  bell // rung when there are alerts in the feed
+	frames  frames
+	chance  func() float64 // 0 to 1, spreads the times at which clients come back
 
 	draining chan struct{} // closed when clients shall leave
 	abandon  context.Context
@@ -80,6 +82,8 @@ func New(options Options, deps Deps) *Hub {
 		options:  options,
 		Deps:     deps,
 		board:    deps.Board,
+		frames:   frames{board: deps.Board},
+		chance:   rand.Float64,
 		history:  deps.History,
 		draining: make(chan struct{}),
 		arrived:  make(chan struct{}, 1),
@@ -216,28 +220,9 @@ func (h *Hub) leave() {
 	h.clients.Done()
 }
 
-// closing is the end of a connection as the server wants it.
-type closing struct {
-	code    websocket.StatusCode
-	reason  string
-	goodbye bool // said in a frame too
-}
-
-func (c *closing) Error() string { return fmt.Sprintf("close %d: %s", c.code, c.reason) }
-
-var (
-	errDraining = &closing{CloseDraining, "the server stops", true}
-	errTooMany  = &closing{CloseTooMany, "too many connections", true}
-	errNoPong   = &closing{CloseNoPong, "no sign of life", false}
-	errTooSlow  = &closing{CloseTooSlow, "frames are not read", false}
-	errTooFast  = &closing{CloseTooMany, "too many messages", true}
-)
-
-func badMessage(reason string) *closing { return &closing{CloseBadMessage, reason, false} }
-
 // Serve upgrades a request and serves the client until it leaves. channels subscribes at once.
 func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, channels []string) {
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+	conn, err := websocket.Accept(shallow{w}, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{Protocol},
 		InsecureSkipVerify: true, // Refuse looks at the origin and can say so in a way that a browser sees
 	})
@@ -251,11 +236,11 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, channels []string) {
 }
 
 func (h *Hub) serve(conn *websocket.Conn, r *http.Request, channels []string) error {
-	if code := h.Refuse(r); code != 0 {
-		return &closing{code, http.StatusText(int(code) - 4000), false}
+	if err := refused(h.Refuse(r)); err != nil {
+		return err
 	}
 	if r.Header.Get("Sec-WebSocket-Protocol") != "" && conn.Subprotocol() == "" {
-		return &closing{CloseProtocol, "this server speaks " + Protocol, false}
+		return errProtocol
 	}
 	if err := h.enter(); err != nil {
 		return err
@@ -263,20 +248,4 @@ func (h *Hub) serve(conn *websocket.Conn, r *http.Request, channels []string) er
 	defer h.leave()
 	newClient(h, conn).run(channels)
 	return nil
-}
-
-// part closes a connection for a reason of ours; when it broke by itself there is nobody left to tell.
-func (h *Hub) part(conn *websocket.Conn, err error) {
-	var c *closing
-	if !errors.As(err, &c) {
-		return
-	}
-	if c.goodbye {
-		ctx, cancel := context.WithTimeout(h.abandon, h.options.DrainTimeout)
-		defer cancel()
-		if conn.Write(ctx, websocket.MessageText, encode(goodbye(c.code))) != nil {
-			return
-		}
-	}
-	_ = conn.Close(c.code, c.reason) // the connection ends either way
 }

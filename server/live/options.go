@@ -16,6 +16,7 @@ type Options struct {
 	MaxBackfill      time.Duration // default 24 h
 	PingEvery        time.Duration // a client that is silent for two of these is dropped; default 20 s
 	WriteTimeout     time.Duration // a client that takes longer to take a frame is dropped; default 10 s
+	LingerTimeout    time.Duration // for how long after that it may come back and be told; default 30 s
 	OpenEvery        time.Duration // how often open windows are evaluated, at most; default 250 ms
 	DrainTimeout     time.Duration // how long clients get to say goodbye; default 1 s
 }
@@ -32,6 +33,7 @@ func Default() Options {
 		MaxBackfill:      24 * time.Hour,
 		PingEvery:        20 * time.Second,
 		WriteTimeout:     10 * time.Second,
+		LingerTimeout:    30 * time.Second,
 		OpenEvery:        250 * time.Millisecond,
 		DrainTimeout:     time.Second,
 	}
@@ -53,6 +55,7 @@ func (o Options) Validate() error {
 	check(o.MaxBackfill > 0, "MaxBackfill must be positive")
 	check(o.PingEvery > 0, "PingEvery must be positive")
 	check(o.WriteTimeout > 0, "WriteTimeout must be positive")
+	check(o.LingerTimeout > 0, "LingerTimeout must be positive")
 	check(o.OpenEvery > 0, "OpenEvery must be positive")
 	check(o.DrainTimeout > 0, "DrainTimeout must be positive")
 	return errors.Join(faults...)

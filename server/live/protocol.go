@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/coder/websocket"
 	"github.com/tidemark/tidemark/processing/event"
@@ -14,18 +13,6 @@ import (
 
 // Protocol is the WebSocket subprotocol.
 const Protocol = "tidemark.v1"
-
-// The codes with which connections are closed.
-const (
-	CloseDraining     websocket.StatusCode = 4101
-	CloseNoPong       websocket.StatusCode = 4102
-	CloseTooSlow      websocket.StatusCode = 4103
-	CloseBadMessage   websocket.StatusCode = 4400
-	CloseUnauthorized websocket.StatusCode = 4401
-	CloseForbidden    websocket.StatusCode = 4403
-	CloseProtocol     websocket.StatusCode = 4409
-	CloseTooMany      websocket.StatusCode = 4429
-)
 
 // The channels: a state, and a log.
 const (
@@ -112,13 +99,6 @@ type goodbyeFrame struct {
 	RetryAfterMs int64                `json:"retry_after_ms"`
 }
 
-// retryAfter is when a client that was told goodbye may come again.
-const retryAfter = 1500 * time.Millisecond
-
-func goodbye(code websocket.StatusCode) goodbyeFrame {
-	return goodbyeFrame{"goodbye", code, retryAfter.Milliseconds()}
-}
-
 // Backfill is the history of one series: what REST's history answers for the metric and the range.
 type Backfill struct {
 	Metric string       `json:"metric"`
@@ -126,31 +106,34 @@ type Backfill struct {
 	wire.Series
 }
 
-// appendSnapshot writes the frame that a subscription starts from.
-func appendSnapshot(dst []byte, sub []byte, p picture, history []byte) []byte {
+// appendSnapshot writes the frame that a subscription starts from. body is what snapshotBody made.
+func appendSnapshot(dst, sub, body, history []byte) []byte {
 	dst = append(append(dst, `{"op":"snapshot","sub":`...), sub...)
-	dst = appendPlace(dst, p)
-	dst = appendRows(dst, p.rows)
+	dst = append(dst, body...)
 	if history != nil {
 		dst = append(append(dst, `,"history":`...), history...)
 	}
 	return append(dst, '}')
 }
 
-// appendDelta writes what changed since the frame before, which was at sequence from.
-func appendDelta(dst []byte, sub []byte, from uint64, p picture) []byte {
+func snapshotBody(p picture) []byte { return appendRows(appendPlace(nil, p), p.rows) }
+
+// appendDelta writes what changed since the frame before, which was at sequence from. body is what deltaBody made.
+func appendDelta(dst, sub []byte, from uint64, body []byte) []byte {
 	dst = append(append(dst, `{"op":"delta","sub":`...), sub...)
 	dst = strconv.AppendUint(append(dst, `,"from":`...), from, 10)
-	dst = appendPlace(dst, p)
-	dst = appendRows(dst, p.rows)
-	dst = append(dst, `,"removed":[`...)
+	return append(append(dst, body...), '}')
+}
+
+func deltaBody(p picture) []byte {
+	dst := append(appendRows(appendPlace(nil, p), p.rows), `,"removed":[`...)
 	for i, key := range p.removed {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
 		dst = strconv.AppendQuote(dst, key) // metric names, digits and base64: nothing that JSON writes otherwise
 	}
-	return append(dst, "]}"...)
+	return append(dst, ']')
 }
 
 func appendPlace(dst []byte, p picture) []byte {

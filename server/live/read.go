@@ -2,6 +2,8 @@ package live
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/tidemark/tidemark/processing/event"
@@ -12,6 +14,14 @@ import (
 type filter map[int]bool
 
 func (f filter) takes(metric int) bool { return f == nil || f[metric] }
+
+// name is the same for filters that take the same.
+func (f filter) name() string {
+	if f == nil {
+		return "all"
+	}
+	return fmt.Sprint(slices.Sorted(maps.Keys(f)))
+}
 
 // picture is what a reader learns of the board at one version.
 type picture struct {
@@ -67,6 +77,13 @@ func (b *Board) wait() (uint64, <-chan struct{}) {
 		b.changed = make(chan struct{})
 	}
 	return b.version, b.changed
+}
+
+// newest is the version of the last change.
+func (b *Board) newest() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.version
 }
 
 func (b *Board) pictureLocked() picture {

@@ -18,6 +18,7 @@ type view struct {
 	name    string
 	quoted  []byte // name as JSON
 	filter  filter
+	taken   string               // the filter's name
 	metrics []*definition.Metric // what the filter takes
 	span    time.Duration        // of the backfill; 0: none
 	every   time.Duration        // between two deltas, at least
@@ -46,6 +47,7 @@ func (h *Hub) newView(m message, f *faults) *view {
 		}
 		s.filter[mr.rank] = true
 	}
+	s.taken = s.filter.name()
 	for _, mr := range h.board.metrics {
 		if s.filter.takes(mr.rank) {
 			s.metrics = append(s.metrics, mr.metric)
@@ -89,7 +91,7 @@ func (s *view) frame(ctx context.Context, h *Hub, dst []byte) (frame []byte, mor
 		frame, err = s.snapshot(ctx, h, dst)
 		return frame, false, err
 	}
-	p, ok := h.board.delta(s.filter, s.version)
+	p, body, ok := h.frames.delta(s.filter, s.taken, s.version)
 	if !ok {
 		s.started = false
 		return encode(subFrame{Op: "reset", Sub: s.name, Reason: "slow"}), true, nil
@@ -100,13 +102,13 @@ func (s *view) frame(ctx context.Context, h *Hub, dst []byte) (frame []byte, mor
 	if len(p.rows)+len(p.removed) == 0 && !moved {
 		return nil, false, nil
 	}
-	return appendDelta(dst, s.quoted, from, p), false, nil
+	return appendDelta(dst, s.quoted, from, body), false, nil
 }
 
 // snapshot reads the board before the history: the store is never behind the board, so that what closes in between is
 // in the history, in a later delta, or both, and never in neither.
 func (s *view) snapshot(ctx context.Context, h *Hub, dst []byte) ([]byte, error) {
-	p := h.board.snapshot(s.filter)
+	p, body := h.frames.snapshot(s.filter, s.taken)
 	var history []byte
 	if s.span > 0 {
 		series := []Backfill{}
@@ -120,5 +122,5 @@ func (s *view) snapshot(ctx context.Context, h *Hub, dst []byte) ([]byte, error)
 		history = encode(series)
 	}
 	s.started, s.version, s.seq, s.watermark = true, p.version, p.seq, p.watermark
-	return appendSnapshot(dst, s.quoted, p, history), nil
+	return appendSnapshot(dst, s.quoted, body, history), nil
 }
