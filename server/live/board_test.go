@@ -3,6 +3,7 @@ package live
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -50,6 +51,22 @@ type shown struct {
 	Kind   string       `json:"kind"`
 	Value  float64      `json:"value"`
 	Group  map[string]string
+	None   bool `json:"-"` // the value is null, which is not 0
+}
+
+func (s *shown) UnmarshalJSON(text []byte) error {
+	type plain shown
+	row := struct {
+		Value *float64 `json:"value"`
+		*plain
+	}{plain: (*plain)(s)}
+	if err := json.Unmarshal(text, &row); err != nil {
+		return fmt.Errorf("row: %w", err)
+	}
+	if s.None = row.Value == nil; !s.None {
+		s.Value = *row.Value
+	}
+	return nil
 }
 
 func read(t interface{ Fatal(...any) }, rows [][]byte) map[string]shown {

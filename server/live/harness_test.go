@@ -5,9 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -54,19 +57,24 @@ func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
 	}
 }
 
-// stage is a hub with a board, a pipeline that says what it is told to say, and a network.
+// stage is a hub with a board, a pipeline that says what it is told to say, a store, and a network. The hub may be
+// started again on the same store.
 type stage struct {
 	t       *testing.T
-	hub     *Hub
-	board   *Board
+	hub     *Hub   // of now
+	board   *Board // of now
 	plan    *definition.Plan
+	options Options
 	network *pipes
 	refuse  websocket.StatusCode
 	history func(m *definition.Metric, span time.Duration) ([]Backfill, error)
 	feed    *memoryLog
+	store   *memoryStore
 	log     bytes.Buffer
+	end     func() // of the hub; returns when it has ended
 
 	mu   sync.Mutex
+	door *Hub // where those who come go; it is hub, for other goroutines
 	open processing.Open
 	asks int
 }
@@ -93,37 +101,98 @@ func play(t *testing.T, adjust func(*Options), test func(t *testing.T, s *stage,
 func playOn(t *testing.T, feed *memoryLog, adjust func(*Options), test func(t *testing.T, s *stage, stop func())) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := &stage{t: t, plan: testPlan(), network: newPipes(), feed: feed}
-		s.open = processing.Open{Watermark: event.NoTime, Newest: event.NoTime}
-		s.board = NewBoard(s.plan)
-		s.board.Load(feed.head, event.NoTime, nil, nil)
-		options := Default()
+		s := &stage{t: t, plan: testPlan(), options: Default(), network: newPipes(), feed: feed, store: newMemoryStore(feed.head)}
 		if adjust != nil {
-			adjust(&options)
+			adjust(&s.options)
 		}
-		if err := options.Validate(); err != nil {
+		if err := s.options.Validate(); err != nil {
 			t.Fatal(err)
 		}
-		s.hub = New(options, Deps{
-			Board: s.board, Opener: s, History: s, Log: feed, Epoch: "epoch-1", Version: "1.2.3", Logger: slog.New(slog.NewTextHandler(&s.log, nil)),
-			Refuse: func(*http.Request) websocket.StatusCode { return s.refuse },
-		})
-		web := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			var channels []string
-			if text := r.URL.Query().Get("channels"); text != "" {
-				channels = strings.Split(text, ",")
-			}
-			s.hub.Serve(w, r, channels)
-		})}
-		ctx, cancel := context.WithCancel(t.Context())
+		web := &http.Server{Handler: http.HandlerFunc(s.welcome)}
 		var group sync.WaitGroup
 		group.Go(func() { _ = web.Serve(s.network) }) // ends with ErrServerClosed
-		group.Go(func() { s.hub.Run(ctx) })
-		test(t, s, cancel)
-		cancel()
+		stop := s.start("epoch-1")
+		test(t, s, stop)
+		s.end()
 		group.Go(func() { _ = web.Close() })
 		group.Wait()
 	})
+}
+
+func (s *stage) welcome(w http.ResponseWriter, r *http.Request) {
+	var channels []string
+	if text := r.URL.Query().Get("channels"); text != "" {
+		channels = strings.Split(text, ",")
+	}
+	s.mu.Lock()
+	hub := s.door
+	s.mu.Unlock()
+	hub.Serve(w, r, channels)
+}
+
+// start starts a hub on what the store holds. stop tells it to end, and does not wait.
+func (s *stage) start(epoch string) (stop func()) {
+	s.board = s.store.board(s.plan)
+	s.hub = New(s.options, Deps{
+		Board: s.board, Opener: s, History: s, Log: s.feed, Epoch: epoch, Version: "1.2.3", Logger: slog.New(slog.NewTextHandler(&s.log, nil)),
+		Refuse: func(*http.Request) websocket.StatusCode { return s.refuse },
+	})
+	s.hub.chance = func() float64 { return 0.5 }
+	s.mu.Lock()
+	s.door = s.hub
+	s.open = processing.Open{Watermark: event.NoTime, Newest: event.NoTime}
+	s.mu.Unlock()
+	ctx, cancel := context.WithCancel(s.t.Context())
+	ended := make(chan struct{})
+	hub := s.hub
+	go func() {
+		defer close(ended)
+		hub.Run(ctx)
+	}()
+	s.end = func() { cancel(); <-ended }
+	return cancel
+}
+
+// memoryStore is what a store keeps of results. It stays when servers come and go.
+type memoryStore struct {
+	seq       uint64
+	watermark event.Millis
+	first     map[definition.Hash]event.Millis
+	results   map[definition.Hash]map[string]window.Result // by start and group
+}
+
+func newMemoryStore(seq uint64) *memoryStore {
+	return &memoryStore{
+		seq: seq, watermark: event.NoTime,
+		first: make(map[definition.Hash]event.Millis), results: make(map[definition.Hash]map[string]window.Result),
+	}
+}
+
+func (m *memoryStore) commit(c *processing.Committed) {
+	m.seq, m.watermark = c.Seq, max(m.watermark, c.Watermark)
+	for _, r := range c.Results {
+		if m.results[r.Definition] == nil {
+			m.results[r.Definition], m.first[r.Definition] = make(map[string]window.Result), r.Start
+		}
+		m.first[r.Definition] = min(m.first[r.Definition], r.Start)
+		m.results[r.Definition][fmt.Sprintf("%020d %q", r.Start, r.Group)] = r
+	}
+}
+
+// board is what a server that starts makes of the store.
+func (m *memoryStore) board(plan *definition.Plan) *Board {
+	b := NewBoard(plan)
+	var results []window.Result
+	for i := range plan.Metrics {
+		d := &plan.Metrics[i]
+		for _, at := range slices.Sorted(maps.Keys(m.results[d.Hash])) {
+			if r := m.results[d.Hash][at]; r.Start >= HoldFrom(d, m.watermark) {
+				results = append(results, r)
+			}
+		}
+	}
+	b.Load(m.seq, m.watermark, results, m.first)
+	return b
 }
 
 // person is a client.
@@ -226,7 +295,9 @@ func (p *person) hearClose() (code websocket.StatusCode, last frame) {
 }
 
 func (s *stage) commit(seq uint64, w event.Millis, results ...window.Result) {
-	s.hub.Committed(&processing.Committed{Seq: seq, Watermark: w, Results: results})
+	c := &processing.Committed{Seq: seq, Watermark: w, Results: results}
+	s.store.commit(c)
+	s.hub.Committed(c)
 }
 
 // pass lets time go by, in a bubble of fake time.

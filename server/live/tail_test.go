@@ -77,7 +77,10 @@ func (l *memoryLog) seqs(after uint64) (seqs []uint64) {
 // raise commits alerts, each in a commit of its own.
 func (s *stage) raise(n int) {
 	for range n {
-		s.hub.Committed(s.feed.append(2))
+		c := s.feed.append(2)
+		c.Watermark = s.store.watermark
+		s.store.commit(c)
+		s.hub.Committed(c)
 	}
 }
 

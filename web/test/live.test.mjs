@@ -1,39 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LiveClient } from "../static/lib/live.mjs";
 import { Log } from "../static/lib/log.mjs";
-
-// A harness plays the server and the clock.
-function harness() {
-  const h = { sockets: [], time: 0, timers: new Map(), nextTimer: 1, changes: [] };
-  h.client = new LiveClient({
-    open() {
-      const socket = { sent: [], closed: false, send: (m) => socket.sent.push(JSON.parse(m)), close: () => (socket.closed = true) };
-      h.sockets.push(socket);
-      return socket;
-    },
-    timers: {
-      now: () => h.time,
-      set(run, ms) {
-        h.timers.set(h.nextTimer, { run, at: h.time + ms });
-        return h.nextTimer++;
-      },
-      clear: (id) => h.timers.delete(id),
-    },
-    random: () => 0.5,
-    changed: (name, op) => h.changes.push(op ?? name ?? "state"),
-  });
-  h.socket = () => h.sockets.at(-1);
-  h.says = (frame) => h.socket().onmessage({ data: JSON.stringify(frame) });
-  h.welcome = () => h.says({ op: "welcome", epoch: "e", ping_ms: 20_000 });
-  h.asked = (op) => h.socket().sent.filter((m) => m.op === op);
-  h.sub = () => h.asked("subscribe").at(-1).sub;
-  h.wait = (ms) => {
-    h.time += ms;
-    for (const [id, timer] of [...h.timers]) if (timer.at <= h.time && h.timers.delete(id)) timer.run();
-  };
-  return h;
-}
+import { harness } from "./stage.mjs";
 
 const row = (key, value, kind = "final") => ({ key, metric: "m", group: {}, window_start_ms: 0, window_end_ms: 5, kind, value });
 const values = (h) => [...h.client.board("a").rows.values()].map((r) => r.value);
