@@ -2,6 +2,7 @@ package live
 
 import (
 	"container/list"
+	"maps"
 	"slices"
 	"sync"
 
@@ -50,7 +51,8 @@ type metricRows struct {
 	rank   int
 	shape  *wire.Shape
 	metric *definition.Metric
-	finals map[string]*cell // by group
+	finals map[string]*cell        // by group
+	gone   map[string]event.Millis // by group: start of the last window that was retracted, if none was published after it
 	open   map[place]*cell
 	first  event.Millis // start of the earliest window with an event; NoTime before it
 	judged *judged      // of a metric without groups that has a `having`; nil of others
@@ -90,7 +92,7 @@ func NewBoard(plan *definition.Plan) *Board {
 		m := &plan.Metrics[i]
 		mr := &metricRows{
 			rank: i, shape: wire.NewShape(m), metric: m,
-			finals: make(map[string]*cell), open: make(map[place]*cell), first: event.NoTime,
+			finals: make(map[string]*cell), gone: make(map[string]event.Millis), open: make(map[place]*cell), first: event.NoTime,
 			judged: newJudged(m),
 		}
 		b.metrics = append(b.metrics, mr)
@@ -138,14 +140,14 @@ func (b *Board) Committed(c *processing.Committed) {
 
 func (b *Board) commitLocked(seq uint64, w event.Millis, results []window.Result) {
 	b.version++
+	b.seq = seq
+	moved := w > b.watermark
+	b.watermark = max(w, b.watermark)
 	for i := range results {
 		if mr := b.byHash[results[i].Definition]; mr != nil {
 			b.resultLocked(mr, &results[i])
 		}
 	}
-	b.seq = seq
-	moved := w > b.watermark
-	b.watermark = max(w, b.watermark)
 	for _, mr := range b.metrics {
 		if moved {
 			b.closeLocked(mr)
@@ -166,22 +168,39 @@ func (b *Board) resultLocked(mr *metricRows, r *window.Result) {
 		mr.judged.take(r)
 		return // judgedFinalLocked shows what counts
 	}
-	if r.Kind == window.Retract {
-		if held != nil && held.start == at.start {
-			delete(mr.finals, at.group)
-			b.removeLocked(held)
-		}
+	if r.Kind != window.Retract {
+		mr.noteFirst(r.Start)
+	}
+	gone, retracted := mr.gone[at.group]
+	switch {
+	case held != nil && held.start > at.start, retracted && gone > at.start:
+		return // changes a window that is no longer the last one
+	case len(mr.metric.Keys) > 0 && b.watermark != event.NoTime && at.start < HoldFrom(mr.metric, b.watermark):
+		return // a window that is too old to be held
+	case r.Kind == window.Retract:
+		b.retractLocked(mr, at, held)
 		return
 	}
-	mr.noteFirst(r.Start)
-	if held != nil && held.start > at.start {
-		return // corrects a window that is no longer the last one
-	}
+	delete(mr.gone, at.group)
 	if held != nil && held.start < at.start {
 		b.removeLocked(held)
 	}
 	delete(mr.open, at)
 	mr.finals[at.group] = b.setLocked(mr, at, r)
+}
+
+// retractLocked takes a group away whose last window is no longer published. The one before it does not come back, so that
+// whoever was there and whoever loads what the store holds agree.
+func (b *Board) retractLocked(mr *metricRows, at place, held *cell) {
+	if len(mr.metric.Keys) > 0 {
+		mr.gone[at.group] = at.start
+	} else if held == nil || held.start != at.start {
+		return
+	}
+	if held != nil {
+		delete(mr.finals, at.group)
+		b.removeLocked(held)
+	}
 }
 
 // closeLocked brings a metric up to the watermark: windows without events close too, and old finals leave.
@@ -198,8 +217,10 @@ func (b *Board) closeLocked(mr *metricRows) {
 		}
 		return
 	}
+	oldest := HoldFrom(mr.metric, b.watermark)
+	maps.DeleteFunc(mr.gone, func(_ string, start event.Millis) bool { return start < oldest })
 	for group, c := range mr.finals {
-		if c.start < HoldFrom(mr.metric, b.watermark) {
+		if c.start < oldest {
 			delete(mr.finals, group)
 			b.removeLocked(c)
 		}

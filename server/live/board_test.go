@@ -135,6 +135,21 @@ func TestBoardHolds(t *testing.T) {
 			{committed: &processing.Committed{Seq: 2, Watermark: 9_999, Results: []window.Result{result(pages, 0, window.Retract, 0, "/a")}},
 				want: []string{}},
 		}},
+		{"a group whose last window is retracted does not fall back on an older one, whenever that is corrected", []step{
+			{committed: &processing.Committed{Seq: 2, Watermark: 19_999, Results: []window.Result{
+				result(pages, 0, window.Final, 1, "/a"), result(pages, 10_000, window.Retract, 0, "/a")}},
+				want: []string{}},
+			{committed: &processing.Committed{Seq: 3, Watermark: 19_999, Results: []window.Result{result(pages, 0, window.Correction, 2, "/a")}},
+				want: []string{}},
+			{committed: &processing.Committed{Seq: 4, Watermark: 19_999, Results: []window.Result{result(pages, 10_000, window.Correction, 3, "/a")}},
+				want: []string{"pages[10]/a correction 3"}},
+			{committed: &processing.Committed{Seq: 5, Watermark: 19_999, Results: []window.Result{result(pages, 0, window.Retract, 0, "/a")}},
+				want: []string{"pages[10]/a correction 3"}},
+		}},
+		{"a correction of a window that is too old shows nothing", []step{
+			{committed: &processing.Committed{Seq: 1, Watermark: 310_000, Results: []window.Result{result(pages, 0, window.Correction, 2, "/a")}},
+				want: []string{}},
+		}},
 		{"windows without events close too, and are open before it, once there was an event", []step{
 			{committed: &processing.Committed{Seq: 1, Watermark: 9_999, Results: []window.Result{result(views, 0, window.Final, 1)}}},
 			{committed: &processing.Committed{Seq: 1, Watermark: 25_000},

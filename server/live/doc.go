@@ -15,6 +15,6 @@
 // is encoded.
 //
 // Limits: a final is held for as long as its window ended less than five minutes, or one window size if that is longer,
-// before the watermark; the last one of an ungrouped metric is always held. Results that are replaced between two frames
+// before the watermark; the last one of an ungrouped metric is always held, that of a group unless it was retracted. Results that are replaced between two frames
 // are not sent: REST history has them.
 package live
