@@ -57,8 +57,8 @@ func (h *holder) apply(f *frame) error {
 		if !h.started || f.From == nil || *f.From != h.seq {
 			return fmt.Errorf("delta from %v to %d on %d (begun: %t)", f.From, f.Seq, h.seq, h.started)
 		}
-		if err := h.remove(f); err != nil {
-			return err
+		for _, key := range f.Removed {
+			delete(h.rows, key) // if it is there: it may have come and gone in between
 		}
 	default:
 		return fmt.Errorf("frame %q of a subscription", f.Op)
@@ -67,16 +67,6 @@ func (h *holder) apply(f *frame) error {
 		h.rows[row.Key] = row
 	}
 	h.seq, h.w = f.Seq, f.W
-	return nil
-}
-
-func (h *holder) remove(f *frame) error {
-	for _, key := range f.Removed {
-		if _, ok := h.rows[key]; !ok {
-			return fmt.Errorf("%s is removed and was not there", key)
-		}
-		delete(h.rows, key)
-	}
 	return nil
 }
 
