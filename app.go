@@ -64,25 +64,12 @@ type app struct {
 
 // openApp opens all parts. Addresses come first, so that a busy one leaves nothing behind.
 func openApp(c *appConfig) (_ *app, err error) {
-	a := &app{config: c}
+	a := &app{config: c, options: c.serverOptions()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
 		}
 	}()
-	options := server.Default()
-	options.Listen, options.AuthTokenFile, options.Insecure, options.Version = c.listen, c.tokenFile, c.insecure, version()
-	options.AllowedHosts, options.AllowedOrigins = c.allowedHosts, c.allowedOrigins
-	var data error
-	if c.data == "" {
-		data = errors.New("--data: a directory is needed")
-	}
-	if err := errors.Join(options.Validate(), c.topics.validate(), data); err != nil {
-		return nil, usageError{err}
-	}
-	if err := options.CheckAccess(); err != nil {
-		return nil, usageError{err}
-	}
 	if err := c.adoptRebuilt(); err != nil {
 		return nil, err
 	}
@@ -96,7 +83,6 @@ func openApp(c *appConfig) (_ *app, err error) {
 	if err := a.openCluster(); err != nil {
 		return nil, err
 	}
-	a.options = options
 	if err := a.openStore(); err != nil {
 		return nil, err
 	}
@@ -110,6 +96,47 @@ func openApp(c *appConfig) (_ *app, err error) {
 		c.logger.Info("built-in alert rule left out", "rule", r.Name, "reason", r.Why)
 	}
 	return a, nil
+}
+
+// validate reports every fault of what is given to the parts.
+func (c *appConfig) validate() error {
+	options := c.serverOptions()
+	faults := []error{options.Validate()}
+	if faults[0] == nil {
+		faults[0] = options.CheckAccess()
+	}
+	faults = append(faults, c.topics.validate())
+	if c.data == "" {
+		faults = append(faults, errors.New("--data: a directory is needed"))
+	}
+	if len(c.brokers) > 0 {
+		cluster := kafka.Cluster{Brokers: c.brokers, Logger: c.logger}
+		faults = append(faults, cluster.Validate())
+	} else {
+		broker := c.brokerOptions()
+		for _, fault := range leaves(broker.Validate()) {
+			faults = append(faults, fmt.Errorf("embedded broker: %w", fault))
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+func (c *appConfig) serverOptions() server.Options {
+	options := server.Default()
+	options.Listen, options.AuthTokenFile, options.Insecure, options.Version = c.listen, c.tokenFile, c.insecure, version()
+	options.AllowedHosts, options.AllowedOrigins = c.allowedHosts, c.allowedOrigins
+	return options
+}
+
+// brokerOptions are those of the embedded broker.
+func (c *appConfig) brokerOptions() kafka.BrokerOptions {
+	return kafka.BrokerOptions{
+		Listen: c.embeddedListen, Dir: filepath.Join(c.data, "broker"), Logger: c.logger,
+		Topics: kafka.DefaultTopics(c.topics.EventsTopic, c.topics.MetricsTopic, c.topics.AlertsTopic, c.topics.DeadLetterTopic),
+	}
 }
 
 func (c *appConfig) storeDir() string { return filepath.Join(c.data, "store") }
@@ -135,13 +162,7 @@ func freePort(address string) string {
 func (a *app) openCluster() error {
 	c := a.config
 	if len(c.brokers) == 0 {
-		options := kafka.BrokerOptions{
-			Listen: c.embeddedListen, Dir: filepath.Join(c.data, "broker"), Logger: c.logger,
-			Topics: kafka.DefaultTopics(c.topics.EventsTopic, c.topics.MetricsTopic, c.topics.AlertsTopic, c.topics.DeadLetterTopic),
-		}
-		if err := options.Validate(); err != nil {
-			return usageError{fmt.Errorf("embedded broker: %w", err)}
-		}
+		options := c.brokerOptions()
 		broker, err := kafka.StartBroker(options)
 		if c.freeBrokerPort && errors.Is(err, kafka.ErrAddrInUse) {
 			options.Listen = freePort(c.embeddedListen)
@@ -155,9 +176,6 @@ func (a *app) openCluster() error {
 	a.cluster = kafka.Cluster{Brokers: c.brokers, Security: c.security, Logger: c.logger}
 	if a.broker != nil {
 		a.cluster.Brokers = []string{a.broker.Addr()}
-	}
-	if err := a.cluster.Validate(); err != nil {
-		return usageError{err}
 	}
 	return nil
 }
@@ -218,9 +236,7 @@ func (a *app) close() error {
 	if a.source != nil {
 		a.source.Close()
 	}
-	if r := a.config.framing.registry; r != nil {
-		r.Close()
-	}
+	a.config.framing.close()
 	if a.store != nil {
 		faults = append(faults, a.store.Close())
 	}

@@ -55,10 +55,17 @@ type restoreCommand struct {
 	Data string `default:"./tidemark-data" placeholder:"DIR" help:"Data directory, which has no store yet."`
 }
 
-// Run makes a store of a backup.
-func (c *restoreCommand) Run(std *streams) error {
+func (c *restoreCommand) check(*streams) error {
 	if c.Data == "" {
 		return usageError{errors.New("--data: a directory is needed")}
+	}
+	return nil
+}
+
+// Run makes a store of a backup.
+func (c *restoreCommand) Run(std *streams) error {
+	if err := c.check(std); err != nil {
+		return err
 	}
 	restrictFiles()
 	options := store.Default()

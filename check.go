@@ -38,6 +38,11 @@ type checkCommand struct {
 	definitionFlags
 }
 
+func (c *checkCommand) check(*streams) error {
+	_, err := c.load()
+	return err
+}
+
 // Run prints the plan, or everything that is wrong.
 func (c *checkCommand) Run(std *streams) error {
 	plan, err := c.load()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -73,19 +72,14 @@ func run(ctx context.Context, args []string, std streams) int {
 	if err != nil {
 		panic("BUG: the command line: " + err.Error())
 	}
-	if faults := config.read(parser, args); faults != nil {
-		return report(&std, faults)
-	}
-	parsed, err := parser.Parse(args)
+	parsed, err := understand(parser, config, args, &std)
 	if exit >= 0 {
 		return exit // --help has been printed
 	}
-	if err != nil {
-		fmt.Fprintf(std.err, "tidemark: %v\n", err)
-		fmt.Fprintf(std.err, "See 'tidemark --help', or 'tidemark COMMAND --help'.\n")
-		return exitUsage
+	if err == nil {
+		err = parsed.Run()
 	}
-	return report(&std, parsed.Run())
+	return report(&std, err)
 }
 
 // describeFlag adds the default where the placeholder has taken its place.
@@ -96,12 +90,6 @@ func describeFlag(v *kong.Value) string {
 	}
 	return kong.DefaultHelpValueFormatter(&told)
 }
-
-// usageError is wrong usage or configuration: each line of it is one fault.
-type usageError struct{ err error }
-
-func (e usageError) Error() string { return e.err.Error() }
-func (e usageError) Unwrap() error { return e.err }
 
 // decisionError is what a person has to decide on; it says what there is to choose from.
 type decisionError struct{ err error }
@@ -118,20 +106,14 @@ func report(std *streams, err error) int {
 		faults definition.Faults
 		config configFaults
 		usage  usageError
+		line   lineError
 		commit *processing.CommitError
 		decide decisionError
 	)
 	switch {
-	case errors.As(err, &faults):
-		fmt.Fprintln(std.err, faults.Error())
-		return exitUsage
-	case errors.As(err, &config):
-		fmt.Fprintln(std.err, config.Error())
-		return exitUsage
-	case errors.As(err, &usage), errors.Is(err, server.ErrAddrInUse), errors.Is(err, kafka.ErrAddrInUse):
-		for line := range strings.Lines(err.Error()) {
-			fmt.Fprintf(std.err, "tidemark: %s\n", strings.TrimRight(line, "\n"))
-		}
+	case errors.As(err, &faults), errors.As(err, &config), errors.As(err, &usage), errors.As(err, &line),
+		errors.Is(err, server.ErrAddrInUse), errors.Is(err, kafka.ErrAddrInUse):
+		tellUsage(std, err)
 		return exitUsage
 	case store.IsDamaged(err):
 		fmt.Fprintf(std.err, "tidemark: the store is damaged: %v; restore a backup, or rebuild it from the log\n", err)

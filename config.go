@@ -16,8 +16,9 @@ import (
 
 // configFile resolves flags from the YAML file given with --config: flat, its keys are the names of flags.
 type configFile struct {
-	env    func(string) (string, bool)
-	values map[string]string
+	env     func(string) (string, bool)
+	values  map[string]string
+	refused map[string]bool // flags that the file says something wrong about
 }
 
 // configFaults is everything that is wrong with what the file says, each fault with its place.
@@ -56,10 +57,11 @@ func (c *configFile) read(parser *kong.Kong, args []string) error {
 }
 
 func (c *configFile) take(path string, root *yaml.Node, known map[string]*kong.Flag) error {
-	c.values = make(map[string]string)
+	c.values, c.refused = make(map[string]string), make(map[string]bool)
 	var faults configFaults
 	fault := func(at *yaml.Node, key, format string, args ...any) {
 		faults = append(faults, fmt.Errorf("%s:%d:%d: %s: %s", path, at.Line, at.Column, key, fmt.Sprintf(format, args...)))
+		c.refused[key] = true
 	}
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		key, value := root.Content[i], root.Content[i+1]
@@ -90,6 +92,9 @@ func (c *configFile) take(path string, root *yaml.Node, known map[string]*kong.F
 			fault(value, key.Value, "want a value or a list of values")
 		}
 	}
+	for name := range c.refused {
+		delete(c.values, name)
+	}
 	if faults != nil {
 		return faults
 	}
@@ -102,6 +107,10 @@ func refusal(flag *kong.Flag, value string) error {
 	if err := flag.Mapper.Decode(&kong.DecodeContext{Value: flag.Value, Scan: scan}, reflect.New(flag.Target.Type()).Elem()); err != nil {
 		return err
 	}
+	return notOneOf(flag, value)
+}
+
+func notOneOf(flag *kong.Flag, value string) error {
 	if options := flag.EnumSlice(); flag.Enum != "" && !slices.Contains(options, value) {
 		return fmt.Errorf("%q is not one of %s", value, strings.Join(options, ", "))
 	}

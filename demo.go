@@ -38,34 +38,13 @@ const (
 
 // Run shows everything in one process until ctx ends.
 func (c *demoCommand) Run(ctx context.Context, std *streams) error {
-	logger, err := c.logger(std.err)
+	config, err := c.config(std)
 	if err != nil {
 		return err
 	}
-	plan, err := c.load()
-	if err != nil {
-		return err
-	}
-	minFree, err := c.minFree()
-	if err != nil {
-		return err
-	}
+	logger := config.logger
 	if c.CrashDrill != 0 {
-		return c.crashDrill(ctx, std, plan, logger)
-	}
-	config := &appConfig{
-		minFree: minFree, feedLimit: defaultFeedLimit, data: c.Data, listen: c.Listen, embeddedListen: c.EmbeddedListen, plan: plan, logger: logger,
-		topics:  topicFlags{EventsTopic: "events", MetricsTopic: "metrics", AlertsTopic: "alerts", DeadLetterTopic: "dead-letters"},
-		framing: defaultFraming(),
-	}
-	if c.Listen == "" {
-		config.listen, config.freePort = defaultListen, true
-	}
-	if c.EmbeddedListen == "" {
-		config.embeddedListen, config.freeBrokerPort = defaultEmbedded, true
-	}
-	if _, err := c.traffic(0, 1); err != nil {
-		return err
+		return c.crashDrill(ctx, std, config.plan, logger)
 	}
 	restrictFiles()
 	a, err := openApp(config)
@@ -79,6 +58,38 @@ func (c *demoCommand) Run(ctx context.Context, std *streams) error {
 	group.Go(func() error { return a.run(ctx) })
 	group.Go(func() error { return c.simulate(ctx, std, logger, a) })
 	return errors.Join(group.Wait(), a.close())
+}
+
+func (c *demoCommand) check(std *streams) error {
+	_, err := c.config(std)
+	return err
+}
+
+// config is what the flags make of a server. It reports everything that is wrong.
+func (c *demoCommand) config(std *streams) (*appConfig, error) {
+	logger, err := c.logger(std.err)
+	if err != nil {
+		return nil, err
+	}
+	config := &appConfig{
+		feedLimit: defaultFeedLimit, data: c.Data, listen: c.Listen, embeddedListen: c.EmbeddedListen, logger: logger,
+		topics:  topicFlags{EventsTopic: "events", MetricsTopic: "metrics", AlertsTopic: "alerts", DeadLetterTopic: "dead-letters"},
+		framing: defaultFraming(),
+	}
+	if c.Listen == "" {
+		config.listen, config.freePort = defaultListen, true
+	}
+	if c.EmbeddedListen == "" {
+		config.embeddedListen, config.freeBrokerPort = defaultEmbedded, true
+	}
+	var faults [4]error
+	config.plan, faults[0] = c.load()
+	config.minFree, faults[1] = c.minFree()
+	_, faults[2] = c.traffic(0, 1)
+	if c.CrashDrill != 0 && c.CrashDrill < time.Second {
+		faults[3] = usageError{errors.New("--crash-drill: at least 1s is needed")}
+	}
+	return config, errors.Join(append(faults[:], config.validate())...)
 }
 
 // traffic is the simulated traffic from a time on.

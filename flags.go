@@ -39,6 +39,18 @@ func (f *topicFlags) validate() error {
 	return errors.Join(faults...)
 }
 
+// workerFlags say how much of the machine the fold may use.
+type workerFlags struct {
+	Workers int `default:"0" help:"Goroutines that fold events; 0 is one a core."`
+}
+
+func (f *workerFlags) validate() error {
+	if f.Workers < 0 {
+		return usageError{errors.New("--workers: must not be negative")}
+	}
+	return nil
+}
+
 // logFlags say how to log.
 type logFlags struct {
 	LogFormat string `enum:"text,json" default:"text" help:"How log lines look: text or json."`
@@ -62,6 +74,14 @@ func (f *logFlags) logger(w io.Writer) (*slog.Logger, error) {
 type outputFlags struct {
 	FeedLimit          string        `default:"1GiB" placeholder:"SIZE" help:"Take no records while more than this waits to be published: bytes, or KiB to TiB."`
 	TransactionTimeout time.Duration `default:"20s" placeholder:"DURATION" help:"How long brokers keep a transaction open that nobody ends: after a crash, readers of the outputs wait so long at most."`
+}
+
+// validate repeats what the publisher demands, as that is opened after the store.
+func (f *outputFlags) validate() error {
+	if f.TransactionTimeout < time.Second || f.TransactionTimeout > 15*time.Minute {
+		return usageError{fmt.Errorf("--transaction-timeout: %v is not between 1s and 15m", f.TransactionTimeout)}
+	}
+	return nil
 }
 
 // defaultFeedLimit is that of --feed-limit.

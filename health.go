@@ -14,10 +14,17 @@ type healthCommand struct {
 	Timeout time.Duration `default:"3s" help:"How long to wait for the answer."`
 }
 
-// Run ends with an error unless the server is well. It is for images without a shell.
-func (c *healthCommand) Run(ctx context.Context) error {
+func (c *healthCommand) check(*streams) error {
 	if c.Timeout <= 0 {
 		return usageError{fmt.Errorf("--timeout: %v is not positive", c.Timeout)}
+	}
+	return nil
+}
+
+// Run ends with an error unless the server is well. It is for images without a shell.
+func (c *healthCommand) Run(ctx context.Context, std *streams) error {
+	if err := c.check(std); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()

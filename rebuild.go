@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/kafka"
 	"github.com/tidemark/tidemark/server/admin"
 	"github.com/tidemark/tidemark/store"
 )
@@ -19,7 +21,7 @@ type rebuildCommand struct {
 	EventsTopic string `default:"events" help:"Topic that events are read from."`
 	framingFlags
 	definitionFlags
-	Workers int `default:"0" help:"Goroutines that fold events; 0 is one a core."`
+	workerFlags
 	logFlags
 }
 
@@ -29,8 +31,8 @@ func (c *rebuildCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	if c.Workers < 0 {
-		return usageError{errors.New("--workers: must not be negative")}
+	if err := c.workerFlags.validate(); err != nil {
+		return err
 	}
 	client, err := runningServer(ctx, c.Data)
 	switch {
@@ -77,22 +79,25 @@ func (c *rebuildCommand) watch(ctx context.Context, std *streams, logger *slog.L
 	return nil
 }
 
+func (c *rebuildCommand) check(std *streams) error {
+	_, _, _, err := c.settings(std, slog.New(slog.DiscardHandler))
+	return err
+}
+
+// settings is what the flags say to a rebuild without a server. It reports everything that is wrong.
+func (c *rebuildCommand) settings(std *streams, logger *slog.Logger) (*definition.Plan, *kafka.Security, framing, error) {
+	plan, err := c.load()
+	security, insecure := c.security(c.KafkaBrokers, std, logger)
+	framing, unframed := c.openFraming(plan, logger)
+	framing.close() // the schemas that were used are in the state
+	return plan, security, framing, errors.Join(c.workerFlags.validate(), err, insecure, unframed)
+}
+
 // rebuild does it here. The store stays locked meanwhile: no server can start.
 func (c *rebuildCommand) rebuild(ctx context.Context, std *streams, logger *slog.Logger) (err error) {
-	plan, err := c.load()
+	plan, security, framing, err := c.settings(std, logger)
 	if err != nil {
 		return err
-	}
-	security, err := c.security(c.KafkaBrokers, std, logger)
-	if err != nil {
-		return err
-	}
-	framing, err := c.openFraming(plan, logger)
-	if err != nil {
-		return err
-	}
-	if framing.registry != nil {
-		framing.registry.Close() // the schemas that were used are in the state
 	}
 	restrictFiles()
 	options := store.Default()

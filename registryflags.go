@@ -53,10 +53,16 @@ type framing struct {
 	registry *kafka.Registry
 }
 
+func (f *framing) close() {
+	if f.registry != nil {
+		f.registry.Close()
+	}
+}
+
 // defaultFraming is what there is without flags.
 func defaultFraming() framing { return framing{events: event.Auto, output: kafka.Avro} }
 
-// openFraming reads the schemas and reports every fault.
+// openFraming reads the schemas and reports every fault. Without a plan, which is at fault itself then, schemas can't be judged.
 func (f *framingFlags) openFraming(plan *definition.Plan, logger *slog.Logger) (framing, error) {
 	out := framing{events: event.Encoding(f.EventsEncoding), output: kafka.Encoding(f.OutputEncoding)}
 	var faults []error
@@ -74,8 +80,12 @@ func (f *framingFlags) openFraming(plan *definition.Plan, logger *slog.Logger) (
 	if len(f.WriterSchemas) > 0 && out.events != event.Auto && out.events != event.AvroSingleObject {
 		faults = append(faults, fmt.Errorf("--writer-schemas: nothing uses them, as events are %s", out.events))
 	}
-	out.writers, err = readWriterSchemas(f.WriterSchemas, plan, logger)
-	if err := errors.Join(append(faults, err)...); err != nil {
+	if plan != nil {
+		out.writers, err = readWriterSchemas(f.WriterSchemas, plan, logger)
+		faults = append(faults, err)
+	}
+	if err := errors.Join(faults...); err != nil {
+		out.close()
 		return framing{}, usageError{err}
 	}
 	return out, nil

@@ -31,7 +31,7 @@ type replayCommand struct {
 	kafkaFlags
 	EventsEncoding string `enum:"auto,avro,avro-single-object,avro-confluent,json" default:"auto" help:"How events are encoded: auto tells by the first byte; or avro (raw binary), avro-single-object, avro-confluent, json."`
 	definitionFlags
-	Workers int `default:"0" help:"Goroutines that fold events; 0 is one a core."`
+	workerFlags
 	logFlags
 }
 
@@ -41,14 +41,7 @@ func (c *replayCommand) Run(ctx context.Context, std *streams) (err error) {
 	if err != nil {
 		return err
 	}
-	if c.Workers < 0 {
-		return usageError{errors.New("--workers: must not be negative")}
-	}
-	plan, err := c.load()
-	if err != nil {
-		return err
-	}
-	security, err := c.security(c.KafkaBrokers, std, logger)
+	plan, security, err := c.settings(std, logger)
 	if err != nil {
 		return err
 	}
@@ -72,6 +65,18 @@ func (c *replayCommand) Run(ctx context.Context, std *streams) (err error) {
 	return c.replay(ctx, std, &refold{
 		plan: plan, cluster: cluster, encoding: event.Encoding(c.EventsEncoding), workers: c.Workers, logger: logger,
 	}, from)
+}
+
+func (c *replayCommand) check(std *streams) error {
+	_, _, err := c.settings(std, slog.New(slog.DiscardHandler))
+	return err
+}
+
+// settings is what the flags say. It reports everything that is wrong.
+func (c *replayCommand) settings(std *streams, logger *slog.Logger) (*definition.Plan, *kafka.Security, error) {
+	plan, err := c.load()
+	security, insecure := c.security(c.KafkaBrokers, std, logger)
+	return plan, security, errors.Join(c.workerFlags.validate(), err, insecure)
 }
 
 // replay makes the new store. One that does not get where it should is removed.

@@ -22,17 +22,9 @@ const decisionLimit = time.Minute
 
 // Run decides on partitions that stand still.
 func (c *resumeCommand) Run(ctx context.Context, std *streams) error {
-	type choice struct {
-		topic string
-		only  *event.PartitionID
-	}
-	var choices []choice
-	for _, text := range c.AcceptGap {
-		topic, only, err := parsePartition(text)
-		if err != nil {
-			return usageError{fmt.Errorf("--accept-gap: %w", err)}
-		}
-		choices = append(choices, choice{topic, only})
+	choices, err := c.choices()
+	if err != nil {
+		return err
 	}
 	client, err := runningServer(ctx, c.Data)
 	if errors.Is(err, admin.ErrNotRunning) {
@@ -54,6 +46,30 @@ func (c *resumeCommand) Run(ctx context.Context, std *streams) error {
 		}
 	}
 	return nil
+}
+
+func (c *resumeCommand) check(*streams) error {
+	_, err := c.choices()
+	return err
+}
+
+// choice is a partition to go on with, or all of a topic.
+type choice struct {
+	topic string
+	only  *event.PartitionID
+}
+
+// choices reports everything that is no choice.
+func (c *resumeCommand) choices() (choices []choice, err error) {
+	var faults []error
+	for _, text := range c.AcceptGap {
+		topic, only, err := parsePartition(text)
+		if err != nil {
+			faults = append(faults, usageError{fmt.Errorf("--accept-gap: %w", err)})
+		}
+		choices = append(choices, choice{topic, only})
+	}
+	return choices, errors.Join(faults...)
 }
 
 // parsePartition reads TOPIC/PARTITION, or TOPIC.

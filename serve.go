@@ -17,7 +17,7 @@ type serveCommand struct {
 	definitionFlags
 	diskFlags
 	outputFlags
-	Workers        int      `default:"0" help:"Goroutines that fold events; 0 is one a core."`
+	workerFlags
 	AuthTokenFile  string   `placeholder:"FILE" help:"File with the token that clients must show. Needed where other machines can reach the address."`
 	Insecure       bool     `help:"Answer everybody, on any address, without a token."`
 	AllowedHosts   []string `placeholder:"NAME" help:"Names that clients may call this server by, where it can be reached by others."`
@@ -27,43 +27,16 @@ type serveCommand struct {
 
 // Run serves until ctx ends.
 func (c *serveCommand) Run(ctx context.Context, std *streams) error {
-	logger, err := c.logger(std.err)
-	if err != nil {
-		return err
-	}
-	if c.Workers < 0 {
-		return usageError{errors.New("--workers: must not be negative")}
-	}
-	plan, err := c.load()
-	if err != nil {
-		return err
-	}
-	security, err := c.security(c.KafkaBrokers, std, logger)
-	if err != nil {
-		return err
-	}
-	framing, err := c.openFraming(plan, logger)
-	if err != nil {
-		return err
-	}
-	minFree, err := c.minFree()
-	if err != nil {
-		return err
-	}
-	feedLimit, err := c.feedLimit()
+	config, err := c.config(std)
 	if err != nil {
 		return err
 	}
 	restrictFiles()
-	a, err := openApp(&appConfig{
-		data: c.Data, listen: c.Listen, brokers: c.KafkaBrokers, security: security, embeddedListen: c.EmbeddedListen,
-		topics: c.topicFlags, createTopics: c.CreateTopics,
-		framing: framing, minFree: minFree, feedLimit: feedLimit, transactionTimeout: c.TransactionTimeout,
-		workers: c.Workers, tokenFile: c.AuthTokenFile, insecure: c.Insecure, allowedHosts: c.AllowedHosts, allowedOrigins: c.AllowedOrigins, plan: plan, logger: logger,
-	})
+	a, err := openApp(config)
 	if err != nil {
 		return err
 	}
+	logger := config.logger
 	attributes := []any{"dashboard", "http://" + a.listener.Addr().String() + "/", "data", c.Data, "version", version()}
 	if a.broker != nil {
 		attributes = append(attributes, "embedded_broker", a.broker.Addr())
@@ -74,4 +47,38 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) error {
 		logger.Info("stopped")
 	}
 	return errors.Join(err, a.close())
+}
+
+func (c *serveCommand) check(std *streams) error {
+	config, err := c.config(std)
+	if err == nil {
+		config.framing.close()
+	}
+	return err
+}
+
+// config is what the flags make of a server. It reports everything that is wrong.
+func (c *serveCommand) config(std *streams) (*appConfig, error) {
+	logger, err := c.logger(std.err)
+	if err != nil {
+		return nil, err
+	}
+	config := &appConfig{
+		data: c.Data, listen: c.Listen, brokers: c.KafkaBrokers, embeddedListen: c.EmbeddedListen, topics: c.topicFlags, createTopics: c.CreateTopics,
+		transactionTimeout: c.TransactionTimeout, workers: c.Workers,
+		tokenFile: c.AuthTokenFile, insecure: c.Insecure, allowedHosts: c.AllowedHosts, allowedOrigins: c.AllowedOrigins, logger: logger,
+	}
+	var faults [6]error
+	config.plan, faults[0] = c.load()
+	config.security, faults[1] = c.security(c.KafkaBrokers, std, logger)
+	config.framing, faults[2] = c.openFraming(config.plan, logger)
+	config.minFree, faults[3] = c.minFree()
+	config.feedLimit, faults[4] = c.feedLimit()
+	faults[5] = config.validate()
+	err = errors.Join(append(faults[:], c.workerFlags.validate(), c.outputFlags.validate())...)
+	if err != nil {
+		config.framing.close()
+		return nil, err
+	}
+	return config, nil
 }

@@ -43,20 +43,7 @@ func (c *simulateCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	if (c.Count > 0) == (c.Duration > 0) {
-		return usageError{errors.New("simulate: give either --count or --duration")}
-	}
-	options, err := c.options()
-	if err != nil {
-		return err
-	}
-	if err := options.Validate(); err != nil {
-		return usageError{err}
-	}
-	if (options.Encoding == simulator.AvroConfluent) != (len(c.SchemaRegistry) > 0) {
-		return usageError{errors.New("simulate: --encoding avro-confluent and --schema-registry need each other")}
-	}
-	security, err := c.security(c.KafkaBrokers, std, logger)
+	options, security, err := c.settings(std, logger)
 	if err != nil {
 		return err
 	}
@@ -100,6 +87,33 @@ func (c *simulateCommand) Run(ctx context.Context, std *streams) error {
 	}
 	logger.Info("simulated", slog.Int64("records", last.Records), slog.Int64("bytes", last.Bytes), slog.Duration("took", time.Since(began).Round(time.Millisecond)))
 	return nil
+}
+
+func (c *simulateCommand) check(std *streams) error {
+	_, _, err := c.settings(std, slog.New(slog.DiscardHandler))
+	return err
+}
+
+// settings is what the flags say. It reports everything that is wrong.
+func (c *simulateCommand) settings(std *streams, logger *slog.Logger) (simulator.Options, *kafka.Security, error) {
+	var faults []error
+	wrong := func(is bool, what string) {
+		if is {
+			faults = append(faults, usageError{errors.New(what)})
+		}
+	}
+	limited := (c.Count > 0) != (c.Duration > 0)
+	wrong(!limited, "simulate: give either --count or --duration")
+	options, err := c.options()
+	if err == nil && limited {
+		err = options.Validate()
+	}
+	if err != nil {
+		faults = append(faults, usageError{err})
+	}
+	wrong((options.Encoding == simulator.AvroConfluent) != (len(c.SchemaRegistry) > 0), "simulate: --encoding avro-confluent and --schema-registry need each other")
+	security, err := c.security(c.KafkaBrokers, std, logger)
+	return options, security, errors.Join(append(faults, err)...)
 }
 
 // register makes the events schema known to the registry and returns its number; 0 without one.
