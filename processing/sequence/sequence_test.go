@@ -2,16 +2,13 @@ package sequence
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
-	"pgregory.net/rapid"
 
 	"github.com/tidemark/tidemark/processing/event"
 )
@@ -120,115 +117,6 @@ func TestScripts(t *testing.T) {
 			}
 			return out.String()
 		})
-	})
-}
-
-// oracle is a sequencer that keeps everything in one list and sorts it with a general sort.
-type oracle struct {
-	rows []held
-	w    event.Millis
-}
-
-func (o *oracle) release(w event.Millis) []held {
-	slices.SortFunc(o.rows, func(a, b held) int { return a.order.Compare(b.order) })
-	n, _ := slices.BinarySearchFunc(o.rows, w+1, func(h held, t event.Millis) int { return cmp.Compare(h.order.Time, t) })
-	out := o.rows[:n:n]
-	o.rows, o.w = o.rows[n:], w
-	return out
-}
-
-// checkHeldFrom holds what the sequencer says about where to read again against all rows ever held.
-func (o *oracle) checkHeldFrom(t *rapid.T, s *Sequencer, all []held, p event.PartitionID) {
-	from, before, ok := s.HeldFrom(p)
-	lowest, row := event.Offset(math.MaxInt64), held{}
-	for _, h := range o.rows {
-		if h.order.Partition == p {
-			lowest = min(lowest, h.order.Offset)
-		}
-	}
-	if lowest != math.MaxInt64 && (!ok || from > lowest) {
-		t.Fatalf("partition %d is held from %d (%v), but offset %d is held", p, from, ok, lowest)
-	}
-	if !ok {
-		return
-	}
-	for _, h := range all {
-		if h.order.Partition == p && h.order.Offset == from {
-			row = h
-		}
-	}
-	if row.maxBefore != before || sliceOf(row.order.Time) < sliceOf(o.w) {
-		t.Fatalf("partition %d is held from %d with max %d, which is not of %+v at W = %d", p, from, before, row, o.w)
-	}
-}
-
-// heldOf makes an event behind w, the next of its partition, out of one random number.
-func heldOf(random int, w event.Millis, span int, next *[6]event.Offset) held {
-	p := event.PartitionID(random % len(next))
-	next[p] += event.Offset(1 + random%3)
-	return held{
-		order:     event.Order{Time: w + 1 + event.Millis(random/7%span), Coordinate: event.Coordinate{Partition: p, Offset: next[p]}},
-		maxBefore: event.Millis(random % 1000),
-		key:       "key " + strconv.Itoa(random%17),
-		number:    int64(random),
-		text:      strings.Repeat("x", random%5*(random%40)),
-	}
-}
-
-// TestAgainstSort holds, adds and releases at random, and compares every release with a general sort.
-func TestAgainstSort(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		lanes := rapid.IntRange(1, 3).Draw(t, "lanes")
-		span := rapid.SampledFrom([]int{3, 900, 5000, 40_000}).Draw(t, "span")
-		s := NewSequencer(plainShape, lanes)
-		oracles := make([]oracle, lanes)
-		for i := range oracles {
-			oracles[i].w = -2000
-		}
-		var all []held
-		batches := []*Batch{s.NewBatch(), s.NewBatch()}
-		var next [6]event.Offset
-		w := event.Millis(-2000)
-		for range rapid.IntRange(1, 12).Draw(t, "commits") {
-			seed := rapid.Uint64().Draw(t, "seed")
-			for range rapid.SampledFrom([]int{0, 3, 40, 400}).Draw(t, "rows") {
-				seed = seed*6364136223846793005 + 1442695040888963407
-				h := heldOf(int(seed>>33), w, span, &next)
-				p := h.order.Partition
-				h.hold(batches[p%2])
-				all = append(all, h)
-				key := event.StringValue([]byte(h.key))
-				o := &oracles[ShardOf(key.Hash())%lanes]
-				h.maxBefore = 0
-				o.rows = append(o.rows, h)
-			}
-			for _, b := range batches {
-				s.Add(b)
-				if b.Len() != 0 {
-					t.Fatal("a batch that was added is not empty")
-				}
-			}
-			w += event.Millis(rapid.IntRange(0, span+span/2).Draw(t, "advance"))
-			count := 0
-			for lane := range oracles {
-				var got []held
-				s.Release(w, lane, func(r *Row) { got = append(got, released(t, r)) })
-				if want := oracles[lane].release(w); !slices.Equal(got, want) {
-					t.Fatalf("lane %d to %d:\n got %v\nwant %v", lane, w, got, want)
-				}
-				count += len(oracles[lane].rows)
-			}
-			if s.Len() != count {
-				t.Fatalf("holds %d rows, want %d", s.Len(), count)
-			}
-			for p := range next {
-				both := oracle{w: w}
-				for _, o := range oracles {
-					both.rows = append(both.rows, o.rows...)
-				}
-				both.checkHeldFrom(t, s, all, event.PartitionID(p))
-			}
-		}
 	})
 }
 
@@ -352,65 +240,6 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// TestKeysOrder holds the order of keys in canonical form against the order of their values.
-func TestKeysOrder(t *testing.T) {
-	ascending := []event.Value{
-		event.BoolValue(false), event.BoolValue(true),
-		event.IntValue(math.MinInt64), event.IntValue(-1), event.IntValue(0), event.IntValue(255), event.IntValue(math.MaxInt64),
-		event.FloatValue(math.Inf(-1)), event.FloatValue(-1.5), event.FloatValue(-0.25), event.FloatValue(1e-300),
-		event.FloatValue(0.5), event.FloatValue(1e300), event.FloatValue(math.Inf(1)), event.FloatValue(math.NaN()),
-		event.StringValue(nil), event.StringValue([]byte("a")), event.StringValue([]byte("a\x00")), event.StringValue([]byte("b")),
-		event.StringValue([]byte("f0000000-0000-0000-0000-0000000000000")), // texts that are nearly UUIDs
-		event.StringValue([]byte("f0000000-0000-0000-0000-00000000000F")),
-		event.StringValue([]byte("f0000000-0000-0000-0000-00000000000g")),
-		event.StringValue([]byte("f0000000-0000-0000-00000-00000000000")),
-		event.StringValue([]byte("0123abcd-4567-89ef-0123-456789abcdef")), // UUIDs
-		event.StringValue([]byte("f0000000-0000-0000-0000-000000000000")),
-	}
-	var last []byte
-	for _, v := range ascending {
-		key := AppendKey(nil, &v)
-		if bytes.Compare(last, key) >= 0 {
-			t.Errorf("key of %v does not follow the one before it", v)
-		}
-		last = key
-		got, err := ParseKey(key, new(KeyText))
-		if err != nil || got.Kind != v.Kind || string(got.AppendText(nil)) != string(v.AppendText(nil)) {
-			t.Errorf("key of %v reads as %v, %v", v, got, err)
-		}
-		if got.Hash() != v.Hash() {
-			t.Errorf("hash of %v changes", v)
-		}
-	}
-	mustPanic(t, func() { AppendKey(nil, new(event.Value)) })
-	for _, f := range []float64{3, math.Copysign(0, -1), -1 << 60} {
-		v, n := event.FloatValue(f), event.IntValue(int64(f))
-		if !bytes.Equal(AppendKey(nil, &v), AppendKey(nil, &n)) {
-			t.Errorf("the keys %v and %d differ", f, int64(f))
-		}
-	}
-}
-
-// TestUUIDs puts every byte at every place of a UUID: what is read as one is written as it was, and is no other text.
-func TestUUIDs(t *testing.T) {
-	const id = "0123abcd-4567-89ef-9876-fedcba543210"
-	for at := range len(id) {
-		for c := range 256 {
-			text := []byte(id)
-			text[at] = byte(c)
-			u, ok := parseUUID(text)
-			want := strings.ContainsRune("0123456789abcdef", rune(c)) && c < 0x80 && id[at] != '-' || id[at] == '-' && c == '-'
-			if ok != want {
-				t.Errorf("%q is a UUID: %v", text, ok)
-			}
-			var back KeyText
-			if writeUUID(&back, &u); ok && string(back[:]) != string(text) {
-				t.Errorf("%q reads as % x, which is %q", text, u, back)
-			}
-		}
-	}
-}
-
 // What is long is cut, and the key's hash is that of the cut key: a restart knows no other.
 func TestLongTextsAreCut(t *testing.T) {
 	s := NewSequencer(plainShape, 3)
@@ -436,23 +265,4 @@ func TestLongTextsAreCut(t *testing.T) {
 	if len(seen) != len(keys) {
 		t.Errorf("%d keys were released, %d held", len(seen), len(keys))
 	}
-}
-
-func FuzzParseKey(f *testing.F) {
-	for _, v := range []event.Value{event.StringValue([]byte("k")), event.IntValue(9), event.FloatValue(.5), event.BoolValue(true)} {
-		f.Add(AppendKey(nil, &v))
-	}
-	f.Add(append([]byte{uuidKind}, "0123456789abcdef"...))
-	f.Add(append([]byte{byte(event.String)}, bytes.Repeat([]byte("k"), event.MaxKept+1)...))
-	f.Add(append([]byte{byte(event.String)}, "01234567-89ab-cdef-0123-456789abcdef"...))
-	f.Add([]byte{byte(event.Float), 0xc0, 8, 0, 0, 0, 0, 0, 0})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		v, err := ParseKey(b, new(KeyText))
-		if err != nil {
-			return
-		}
-		if again := AppendKey(nil, &v); !bytes.Equal(again, b) {
-			t.Fatalf("% x reads as %v, which is % x", b, v, again)
-		}
-	})
 }
