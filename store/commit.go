@@ -3,10 +3,12 @@ package store
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/tidemark/tidemark/processing"
+	"github.com/tidemark/tidemark/processing/event"
 )
 
 // ErrFailed is returned by Commit once a commit has failed.
@@ -20,6 +22,7 @@ func (s *Store) Commit(changes *processing.Changes) error {
 	}
 	s.reserve(changes)
 	next, err := s.stage(changes)
+	size, begun := s.batch.Len(), time.Now()
 	if err == nil {
 		err = s.batch.Commit(pebble.Sync)
 	}
@@ -28,6 +31,7 @@ func (s *Store) Commit(changes *processing.Changes) error {
 		return fmt.Errorf("commit: %w", err)
 	}
 	s.tail = next
+	s.course.add(event.Millis(changes.AtMs), int64(size), time.Since(begun))
 	if journals(changes) {
 		s.journaled.Add(1)
 	}

@@ -38,6 +38,7 @@ type Store struct {
 
 	journaled atomic.Uint64 // commits that added to the journal
 	passed    atomic.Uint64 // marks before this sequence are gone already
+	course    course
 }
 
 // Open opens the store in dir and makes one if there is nothing. It returns ErrInUse, ErrNewerFormat,
