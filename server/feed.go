@@ -39,6 +39,7 @@ type deadLetterBody struct {
 	Value     []byte            `json:"value_base64"`
 	Truncated bool              `json:"truncated"`
 	SchemaID  int32             `json:"schema_id,omitempty"` // of a value in Confluent framing
+	Decoded   map[string]any    `json:"decoded,omitempty"`   // the fields that definitions use, of a value that is an event
 }
 
 type lateBody struct {
@@ -133,7 +134,7 @@ func (s *Server) entryBody(e *processing.Entry) entryBody {
 	case processing.DeadLetterEntry:
 		d := e.DeadLetter
 		b.Type = "dead_letter"
-		b.DeadLetter = &deadLetterBody{d.Reason, d.Detail, d.Topic, d.Partition, d.Offset, d.Key, d.Value, d.Truncated, d.SchemaID}
+		b.DeadLetter = &deadLetterBody{d.Reason, d.Detail, d.Topic, d.Partition, d.Offset, d.Key, d.Value, d.Truncated, d.SchemaID, s.letters.read(d.Value)}
 	case processing.LateEntry:
 		l := e.Late
 		late := lateBody{l.Topic, l.Partition, l.Count, l.ByDefinition, make([]lateSampleBody, len(l.Samples))}

@@ -273,6 +273,14 @@ type sizedStore struct{ *store.Store }
 
 func (sizedStore) Size() (bytes, free uint64) { return 4096, 1 << 30 }
 
+func (sizedStore) Usage() ([]store.SpaceUsage, error) {
+	return []store.SpaceUsage{{Name: "result", Bytes: 3000}, {Name: "feed", Bytes: 512}}, nil
+}
+
+func (sizedStore) Course() []store.CoursePoint {
+	return []store.CoursePoint{{Start: 40_000, Commits: 3, Bytes: 1200, Longest: 1500 * time.Microsecond}, {Start: 50_000, Commits: 1, Bytes: 90, Longest: time.Millisecond}}
+}
+
 // serve makes a server of an engine.
 func (e *engine) serve(adjust func(*Options)) *Server {
 	e.t.Helper()

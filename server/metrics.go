@@ -25,6 +25,7 @@ type metricBody struct {
 	Pane          event.Millis `json:"pane_ms"` // steps of history are multiples of it
 	GroupBy       []string     `json:"group_by"`
 	Aggregates    []string     `json:"aggregates"`
+	Funnel        []string     `json:"funnel"` // aggregates that can be shown as steps; mostly none
 	Formula       string       `json:"formula"`
 	Estimate      bool         `json:"estimate"`
 	RelativeError float64      `json:"relative_error"`
@@ -77,7 +78,7 @@ func (s *Server) metricBody(m *definition.Metric) metricBody {
 	return metricBody{
 		Name: m.Name, Type: m.Type, Title: m.Title, Description: m.Description, Unit: m.Unit, Kind: m.Kind(),
 		Size: m.Size, Slide: m.Slide, Pane: s.Plan.Groupings[m.Grouping].Width,
-		GroupBy: append([]string{}, m.Keys...), Aggregates: names, Formula: m.FormulaText,
+		GroupBy: append([]string{}, m.Keys...), Aggregates: names, Funnel: append([]string{}, s.Plan.Funnel(m)...), Formula: m.FormulaText,
 		Estimate: shape.Estimate, RelativeError: shape.RelativeError, Hash: m.Hash.String(),
 	}
 }

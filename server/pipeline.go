@@ -8,6 +8,7 @@ import (
 	"github.com/tidemark/tidemark/processing"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/server/wire"
+	"github.com/tidemark/tidemark/store"
 )
 
 type pipelineBody struct {
@@ -51,11 +52,25 @@ type commitBody struct {
 	Age *int64   `json:"age_ms"` // null before the first
 	P50 *float64 `json:"duration_ms_p50"`
 	P99 *float64 `json:"duration_ms_p99"`
+
+	Course courseBody `json:"course"`
 }
 
 type storeBody struct {
-	Bytes uint64 `json:"bytes"`
-	Free  uint64 `json:"free_bytes"`
+	Bytes     uint64         `json:"bytes"`
+	Free      uint64         `json:"free_bytes"`
+	Keyspaces []keyspaceBody `json:"keyspaces"`
+}
+
+type keyspaceBody struct {
+	Name  string `json:"name"`
+	Bytes uint64 `json:"bytes"` // in tables on disk, about
+}
+
+// courseBody is how committing went lately: points of [start in ms, commits, bytes, longest in ms].
+type courseBody struct {
+	Step   int64        `json:"step_ms"`
+	Points [][4]float64 `json:"points"`
 }
 
 type readerBody struct {
@@ -79,7 +94,9 @@ func (s *Server) pipeline(_ http.ResponseWriter, r *http.Request) (any, error) {
 		Partitions: make([]partitionBody, len(st.Partitions)), Counters: st.Counters, OpenSessions: st.OpenSessions,
 		Commit: s.commitBody(st.Commit), Readers: readers, LiveClients: s.hub.Clients(),
 	}
-	body.Store.Bytes, body.Store.Free = s.Store.Size()
+	if body.Store, err = s.storeBody(); err != nil {
+		return nil, err
+	}
 	if st.Held != "" {
 		body.Held = &st.Held
 	}
@@ -106,8 +123,24 @@ func (s *Server) pipeline(_ http.ResponseWriter, r *http.Request) (any, error) {
 	return body, nil
 }
 
+func (s *Server) storeBody() (storeBody, error) {
+	usage, err := s.Store.Usage()
+	if err != nil {
+		return storeBody{}, fmt.Errorf("read the size of the store: %w", err)
+	}
+	b := storeBody{Keyspaces: make([]keyspaceBody, len(usage))}
+	b.Bytes, b.Free = s.Store.Size()
+	for i, one := range usage {
+		b.Keyspaces[i] = keyspaceBody(one)
+	}
+	return b, nil
+}
+
 func (s *Server) commitBody(c processing.CommitStatus) commitBody {
-	b := commitBody{Seq: c.Seq}
+	b := commitBody{Seq: c.Seq, Course: courseBody{Step: store.CourseStep.Milliseconds(), Points: [][4]float64{}}}
+	for _, p := range s.Store.Course() {
+		b.Course.Points = append(b.Course.Points, [4]float64{float64(p.Start), float64(p.Commits), float64(p.Bytes), milliseconds(p.Longest)})
+	}
 	if !c.At.IsZero() {
 		age := s.now().Sub(c.At).Milliseconds()
 		p50, p99 := milliseconds(c.DurationP50), milliseconds(c.DurationP99)

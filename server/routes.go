@@ -60,6 +60,7 @@ func (s *Server) api(r chi.Router) {
 	r.With(s.takePlace).Get("/dead-letters", s.answer(s.deadLetters))
 	r.Get("/pipeline", s.answer(s.pipeline))
 	r.Get("/definitions", s.answer(s.definitions))
+	r.Get("/definitions/plan", s.answer(s.plan))
 	r.Get("/digest", s.answer(s.digest))
 }
 

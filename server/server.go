@@ -26,6 +26,8 @@ import (
 type Store interface {
 	View() (*store.View, error)
 	Size() (bytes, free uint64)
+	Usage() ([]store.SpaceUsage, error)
+	Course() []store.CoursePoint
 	Reader(name string) (seq uint64, ok bool, err error)
 }
 
@@ -53,6 +55,7 @@ type Server struct {
 	access  *access
 	assets  map[string]*asset // by path
 	shapes  map[definition.Hash]*wire.Shape
+	letters *letterReader
 	board   *live.Board
 	hub     *live.Hub
 	metrics *instruments
@@ -98,6 +101,9 @@ func New(options Options, deps Deps) (*Server, error) {
 		s.shapes[m.Hash] = wire.NewShape(m)
 	}
 	var err error
+	if s.letters, err = newLetterReader(deps.Plan); err != nil {
+		return nil, err
+	}
 	if s.access, err = newAccess(options); err != nil {
 		return nil, err
 	}

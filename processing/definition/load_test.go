@@ -20,6 +20,8 @@ import (
 //	yaml                prints the definitions in force
 //	words metric=NAME   prints the metric's description
 //	alerts              prints the part of the plan that shows the rules
+//	funnels             prints the metrics that can be shown as steps
+//	summary             prints what programs are told of the plan
 //	hashes              prints the hashes of everything that has one
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
@@ -59,6 +61,14 @@ func TestScripts(t *testing.T) {
 					t.Fatal(err)
 				}
 				return strings.TrimPrefix(b.String(), "\n")
+			case "funnels":
+				for i := range plan.Metrics {
+					if steps := plan.Funnel(&plan.Metrics[i]); steps != nil {
+						fmt.Fprintf(&b, "%s: %s\n", plan.Metrics[i].Name, strings.Join(steps, ", "))
+					}
+				}
+			case "summary":
+				writeSummary(&b, plan.Summary())
 			case "hashes":
 				writeHashes(&b, plan)
 			default:
@@ -67,6 +77,17 @@ func TestScripts(t *testing.T) {
 			return strings.ReplaceAll(b.String(), "\n\n", "\n")
 		})
 	})
+}
+
+func writeSummary(b *strings.Builder, s Summary) {
+	for _, m := range s.Metrics {
+		fmt.Fprintf(b, "metric %s: grouping %d, %d panes, %d open of %d rows, %d B: %s\n", m.Name, m.Grouping, m.Panes, m.OpenPanes, m.Groups, m.Bytes,
+			strings.Join(m.Accumulators, "; "))
+	}
+	for _, k := range s.Sessions {
+		fmt.Fprintf(b, "sessions %s: %d open, %d B: %s\n", k.Name, k.Open, k.Bytes, strings.Join(k.Accumulators, "; "))
+	}
+	fmt.Fprintf(b, "held %d B, all %d of %d B\n", s.Held, s.Total, s.Budget)
 }
 
 func writeHashes(b *strings.Builder, p *Plan) {
