@@ -18,8 +18,8 @@ var sheets = []string{
 }
 
 // Files are the files of the dashboard as browsers get them, index.html at the root. They differ from those in the folder in
-// two ways, which make the page a tenth lighter: style.css is all style sheets in one, and our own modules are without
-// their comments.
+// two ways, which make the page a tenth lighter: style.css is all style sheets in one, and it and our own modules are without
+// their comments and indentation.
 func Files() fs.FS {
 	sub, err := fs.Sub(static, "static")
 	if err != nil {
@@ -30,8 +30,14 @@ func Files() fs.FS {
 
 type lean struct{ fs.FS }
 
-// commentLine is a line of a module that is a comment and nothing else. No text of ours has lines that begin like one.
-var commentLine = regexp.MustCompile(`(?m)^[ \t]*//.*\n`)
+// What is left out, of modules: lines that are a comment and nothing else, and what lines begin with. No text of ours has lines
+// that begin like a comment, and in templates a break with the spaces around it counts for nothing. Of sheets: comments, and
+// the same.
+var (
+	commentLine  = regexp.MustCompile(`(?m)^[ \t]*//.*\n`)
+	sheetComment = regexp.MustCompile(`(?s)/\*.*?\*/`)
+	indentation  = regexp.MustCompile(`(?m)^[ \t\n]+`)
+)
 
 // ReadFile is what fs.ReadFile calls.
 func (l lean) ReadFile(name string) ([]byte, error) {
@@ -44,11 +50,11 @@ func (l lean) ReadFile(name string) ([]byte, error) {
 			}
 			all.Write(content)
 		}
-		return all.Bytes(), nil
+		return indentation.ReplaceAll(sheetComment.ReplaceAll(all.Bytes(), nil), nil), nil
 	}
 	content, err := fs.ReadFile(l.FS, name)
 	if path.Ext(name) == ".mjs" && !strings.HasPrefix(name, "vendor/") {
-		content = commentLine.ReplaceAll(content, nil)
+		content = indentation.ReplaceAll(commentLine.ReplaceAll(content, nil), nil)
 	}
 	return content, err //nolint:wrapcheck // as above
 }

@@ -125,7 +125,7 @@ func TestPagePreloadsEveryModule(t *testing.T) {
 	})
 }
 
-// What browsers get is all that is written: every sheet, and every module but for its comments.
+// What browsers get is all that is written: every sheet, and every module, but for comments and indentation.
 func TestBrowsersGetEverySheetAndEveryModule(t *testing.T) {
 	written, err := fs.Sub(static, "static")
 	if err != nil {
@@ -143,19 +143,22 @@ func TestBrowsersGetEverySheetAndEveryModule(t *testing.T) {
 		}
 		switch path.Ext(name) {
 		case ".css":
-			if !strings.Contains(string(style), string(content)) {
+			if !strings.Contains(string(style), leanSheet(string(content))) {
 				t.Errorf("style.css lacks %s: name it in sheets", name)
 			}
 		case ".mjs":
 			modules++
 			var code []string
 			for line := range strings.Lines(string(content)) {
-				if strings.HasPrefix(name, "vendor/") || !strings.HasPrefix(strings.TrimSpace(line), "//") {
+				switch trimmed := strings.TrimLeft(line, " \t\n"); {
+				case strings.HasPrefix(name, "vendor/"):
 					code = append(code, line)
+				case !strings.HasPrefix(trimmed, "//"):
+					code = append(code, trimmed)
 				}
 			}
 			if got != strings.Join(code, "") {
-				t.Errorf("%s is not what is written, without its comments", name)
+				t.Errorf("%s is not what is written, without its comments and indentation", name)
 			}
 			if !strings.HasPrefix(name, "vendor/") && strings.Count(got, "`")%2 != 0 {
 				t.Errorf("%s has lost the end of a template", name)
@@ -165,6 +168,23 @@ func TestBrowsersGetEverySheetAndEveryModule(t *testing.T) {
 	if modules < 40 {
 		t.Fatalf("saw %d modules only", modules)
 	}
+}
+
+// leanSheet leaves out comments and indentation.
+func leanSheet(text string) string {
+	for {
+		before, rest, found := strings.Cut(text, "/*")
+		if !found {
+			break
+		}
+		_, after, _ := strings.Cut(rest, "*/")
+		text = before + after
+	}
+	var lines []string
+	for line := range strings.Lines(text) {
+		lines = append(lines, strings.TrimLeft(line, " \t\n"))
+	}
+	return strings.Join(lines, "")
 }
 
 func walkText(t *testing.T, visit func(name, text string)) {

@@ -19,8 +19,10 @@ export async function openBrowser() {
   });
   return {
     // open shows an address in a new page. page.faults are console errors, exceptions, dialogs and requests to elsewhere.
-    async open(url, { scheme = "light", width = 1440 } = {}) {
+    // before(page) may prepare it.
+    async open(url, { scheme = "light", width = 1440, before = null } = {}) {
       const page = await context.newPage();
+      await before?.(page);
       page.faults = [];
       page.on("console", (m) => ["error", "warning"].includes(m.type()) && page.faults.push(`console: ${m.text()}`));
       page.on("pageerror", (error) => page.faults.push(`exception: ${error.message}`));

@@ -1,4 +1,4 @@
-// The dashboard in a real Chromium: node dashboard.mjs BINARY [--screenshots DIR] [--only hostile|numbers|screenshots]
+// The dashboard in a real Chromium: node dashboard.mjs BINARY [--screenshots DIR] [--only hostile|numbers|screenshots] [--loads N]
 //
 // A server with stopped traffic is compared with REST in every look; one with definitions that close fast gets hostile
 // text; and with --screenshots a demo is photographed at the end. The last line is "N passed, M failed".
@@ -13,13 +13,14 @@ import { looks, openBrowser } from "./browser.mjs";
 import * as hostile from "./hostile.mjs";
 import * as pages from "./pages.mjs";
 import { Server, until } from "./server.mjs";
+import * as states from "./states.mjs";
 
 const EVENTS = 400_000;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { screenshots: { type: "string" }, only: { type: "string" } } });
+const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { screenshots: { type: "string" }, only: { type: "string" }, loads: { type: "string", default: "5" } } });
 const [binary] = positionals;
 if (!binary) {
-  console.error("usage: node dashboard.mjs BINARY [--screenshots DIR] [--only hostile|numbers|screenshots]");
+  console.error("usage: node dashboard.mjs BINARY [--screenshots DIR] [--only hostile|numbers|screenshots] [--loads N]");
   process.exit(2);
 }
 
@@ -77,17 +78,21 @@ async function numbers() {
       await check(`${look.name}: no error, no request to elsewhere`, () => assert.deepEqual(page.faults, []));
       await page.close();
     }
+    await check("the first number needs two questions to the server, no more", () => states.firstNumbers(browser, server, Number(options.loads)));
+    await check("without the live channel the page says so, and leads to what works", () => states.withoutLive(browser, server, fits));
     const page = await browser.open(server.url);
     await settled(page);
     await check("everything together is under 150 kB, and nothing jumps", () => light(page));
     await check("the keyboard: theme, pause, help, chart", () => keyboard(page));
     await check("any tile can be put into the main chart, and shown as a table", () => mainChart(server, page));
-    await check("a restarted server is found again", () => restart(server, page));
+    await check("a restarted server is found again, and what it has read meanwhile leaves no gap in the chart", () => restart(server, page));
     await pages.history(check, server, page, fits);
     await page.keyboard.press("1");
     await settled(page);
     await check("a chip narrows what has its key, and the rest says that it is not filtered", () => pages.chips(server, page, fits));
     await check("the comparison can be another week, or none", () => pages.comparison(page));
+    await check("catching up, stale, quiet, faulted: bar and status line say it", () => states.freshness(server, page, fits));
+    await check("the pipeline page: store, commits, definitions with their plan", () => pages.pipeline(server, page));
     await check("200 partitions, one that stands still, one that waits: each says why", () => pages.troubled(server, page, fits));
     await settled(page);
     await check("what a metric is stands beside it: for a mouse, the keyboard and a touch", () => pages.definitions(server, page));
@@ -114,11 +119,15 @@ async function sameAsREST(server, page, points = 60) {
         metric: e.dataset.metric, end: Number(e.dataset.window),
         rows: [...e.querySelectorAll("li")].map((li) => [li.querySelector(".row-name").dataset.group, li.querySelector(".row-value").textContent]),
       })),
+      funnels: [...document.querySelectorAll(".funnel")].map((e) => ({
+        metric: e.dataset.metric, end: Number(e.dataset.window),
+        steps: [...e.querySelectorAll("li")].map((li) => [li.querySelector(".step-name").title, li.querySelector(".number").textContent]),
+      })),
       points: Number(document.querySelector("figure").dataset.points),
       sparks: [...document.querySelectorAll(".tile .spark-line")].map((e) => e.getAttribute("d").length),
     }));
     const latest = new Map();
-    for (const one of [...shown.tiles, ...shown.lists]) latest.set(one.metric, await server.get(`/metrics/${one.metric}/latest`));
+    for (const one of [...shown.tiles, ...shown.lists, ...shown.funnels]) latest.set(one.metric, await server.get(`/metrics/${one.metric}/latest`));
     difference = compare(metrics, latest, shown) ?? (shown.points < points ? `the chart has ${shown.points} points` : null);
     return difference === null;
   }, 20_000).catch((error) => assert.fail(`${error.message}\n${difference}`));
@@ -148,6 +157,12 @@ function compare(metrics, latest, shown) {
       .map((r) => [r.group[key], format.value(r.value, metric.unit).number]);
     if (list.rows.length === 0) return `${list.metric} has no rows`;
     if (JSON.stringify(rows) !== JSON.stringify(list.rows)) return `${list.metric} shows ${JSON.stringify(list.rows)}, REST has ${JSON.stringify(rows)}`;
+  }
+  const [funnel] = shown.funnels;
+  const [whole] = latest.get("conversion_rate").final;
+  const steps = ["sessions", "converted"].map((name) => [name, format.value(whole.aggregates[name], "").number]);
+  if (shown.funnels.length !== 1 || funnel.end !== whole.window_end_ms || JSON.stringify(funnel.steps) !== JSON.stringify(steps)) {
+    return `the funnels are ${JSON.stringify(shown.funnels)}, REST has ${whole.window_end_ms} ${JSON.stringify(steps)}`;
   }
   if (shown.sparks.some((length) => length === 0)) return `sparklines have lengths ${shown.sparks}`;
   return null;
@@ -223,6 +238,15 @@ async function restart(server, page) {
   await server.start();
   await page.waitForFunction(() => !["Disconnected", "Connecting"].includes(document.querySelector(".freshness strong").textContent), null, { timeout: 30_000 });
   await sameAsREST(server, page, 3); // of the metric with a point a minute
+  const { watermark_ms } = await server.get("/pipeline");
+  await page.click('.tile-face[data-metric="page_views_per_second"]');
+  await page.waitForSelector('figure[data-metric="page_views_per_second"]');
+  // Another minute or so of traffic, read while nobody is connected.
+  await server.stop();
+  await page.waitForFunction(() => document.querySelector(".freshness strong").textContent === "Disconnected");
+  await server.start();
+  server.simulate(60_000);
+  await states.noGap(server, page, watermark_ms);
 }
 
 // hostileText sends markup through every field that the page shows.
@@ -259,6 +283,7 @@ async function hostileText() {
       const value = await page.textContent("table.letters tbody tr .value");
       assert.ok(value.includes("<script>") && !value.includes("203.0.113.9"), value);
     });
+    await check("numbers that are very large, very small or negative are shown, and drawn", () => states.extremes(server, page, fits));
     await check("nothing of that has run", async () => {
       assert.equal(await page.evaluate(() => globalThis.owned), undefined);
       assert.equal(await page.$$eval("#app script, #app img, #app svg[onload]", (all) => all.length), 0);

@@ -29,6 +29,9 @@ metrics:
     group_by: {country: sessionData.country}
     aggregates: {starts: {count: 'eventType == "SESSION_START"'}}
     unit: sessions
+  - {name: huge, title: Huge, description: A large number., window: {size: 5s}, aggregates: {n: {count: 'true'}}, value: n * 123456789012345678, unit: ""}
+  - {name: tiny, title: Tiny, description: A small number., window: {size: 5s}, aggregates: {n: {count: 'true'}}, value: n / 123456789012, unit: ""}
+  - {name: below, title: Below, description: A negative number., window: {size: 5s}, aggregates: {n: {count: 'true'}}, value: 0 - n * 1000000, unit: points}
 alerts:
   - name: hot_pages
     type: FRAUD_DETECTED

@@ -344,3 +344,23 @@ export async function hostileHistory(page, fits) {
     }
   }
 }
+
+// pipeline compares what the page says of the store, of commits and of definitions with REST.
+export async function pipeline(server, page) {
+  await page.keyboard.press("4");
+  await page.waitForSelector(".definitions tbody .made .note");
+  const { metrics } = await server.get("/metrics");
+  const plan = await server.get("/definitions/plan");
+  const rows = await page.$$eval(".definitions:not(.rules .definitions) tbody tr", (all) => all.map((tr) => [tr.querySelector("th code").textContent, tr.cells[6].textContent, tr.cells[7].textContent, [...tr.querySelectorAll(".made .note")].map((e) => e.textContent)]));
+  const wanted = [...plan.metrics, ...plan.sessions].map((m) => [m.name, format.bytes(m.state_bytes), m.hash.slice(0, 8), m.accumulators]);
+  assert.deepEqual(rows, wanted);
+  assert.equal(rows.length, metrics.length + 1);
+  const { store } = await server.get("/pipeline"); // nothing is written meanwhile
+  const shown = await page.$$eval(".spaces li", (all) => all.map((e) => [e.querySelector(".row-name").textContent, e.querySelector(".row-value").textContent]));
+  const history = store.keyspaces.find((one) => one.name === "history");
+  assert.deepEqual(shown.find(([name]) => name === "history"), ["history", format.bytes(history.bytes)]);
+  assert.ok(shown.length >= 3 && shown.length <= 9, JSON.stringify(shown));
+  assert.deepEqual(await page.$$eval(".commits tbody th", (all) => all.map((e) => e.textContent)), ["Duration", "Size", "A second"]);
+  assert.match(await page.textContent(".commits tbody tr:nth-child(2)"), /\d+(\.\d)? [kM]?B/);
+  await page.keyboard.press("1");
+}

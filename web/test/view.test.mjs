@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Board } from "../static/lib/board.mjs";
-import { arrange, pickCurrency, ranked, sense } from "../static/lib/catalogue.mjs";
+import { arrange, pickCurrency, ranked, sense, steps } from "../static/lib/catalogue.mjs";
+import { course } from "../static/lib/course.mjs";
 import { freshness, timeLeft, verdictTone } from "../static/lib/freshness.mjs";
-import { LateTally, preview, Tally } from "../static/lib/letters.mjs";
+import { fields, LateTally, preview, Tally } from "../static/lib/letters.mjs";
 import { chartLines, compareShift, Series } from "../static/lib/series.mjs";
 import { LiveData } from "../static/lib/view.mjs";
 
@@ -171,6 +172,33 @@ test("dead letters: tallied by reason, shown as text where they are text", () =>
   assert.deepEqual(preview(btoa('{"ipAddress":{"string":"203.0.113.7"}}')).text, '{"ipAddress":{"string":"…"}}');
   assert.deepEqual(preview(btoa("\x00\xff")), { text: "00 ff", kind: "bytes" });
   assert.deepEqual(preview(""), { text: "empty", kind: "none" });
+  assert.deepEqual(preview(btoa("\x00Hfcad-61d\x01\x02/products\x00\xff203.0.113.7\x00ab\x002001:db8::1:7")), { text: "Hfcad-61d · /products · … · …", kind: "runs" });
+  assert.equal(fields({ "pageViewData.url": "/a", timestamp: 5 }), "url /a · timestamp 5");
+});
+
+test("a funnel has its steps in the order of their size, each as a part of the first and of the one before", () => {
+  const checkout = metric("checkout", { funnel: ["bought", "cart", "seen"] });
+  const closed = { ...row("checkout", 60_000, 0.1), aggregates: { bought: 20, cart: 80, seen: 200, other: 7 } };
+  assert.deepEqual(steps(checkout, closed), [
+    { name: "seen", value: 200, ofFirst: 1, before: null, ofBefore: null },
+    { name: "cart", value: 80, ofFirst: 0.4, before: null, ofBefore: null }, // the one before is the first
+    { name: "bought", value: 20, ofFirst: 0.1, before: "cart", ofBefore: 0.25 },
+  ]);
+  assert.deepEqual(steps(checkout, null), []);
+  const none = { ...closed, aggregates: { bought: 0, cart: 0, seen: 0 } };
+  assert.deepEqual(steps(checkout, none).map((s) => s.ofFirst), [null, null, null], "of nothing there is no part");
+  assert.deepEqual(arrange([checkout, metric("m", { funnel: [] })]).funnels.map((m) => m.name), ["checkout"]);
+  const data = new LiveData([checkout]);
+  const view = data.view(board(60_000, [closed]), new Board(), { period: 900_000, selected: null, chips: { country: "Japan" } });
+  assert.deepEqual(view.funnels.map((f) => [f.metric.name, f.steps.length, f.start, f.end, f.filter]), [["checkout", 3, 55_000, 60_000, "not filtered"]]);
+});
+
+test("commits are lines at equal distances, without the step that is still being filled", () => {
+  const lines = course([[10_000, 20, 4000, 9], [30_000, 10, 500, 4], [40_000, 1, 1, 1]], 10_000);
+  assert.deepEqual(lines, { longest: [9, null, 4], size: [200, null, 50], rate: [2, 0, 1] });
+  assert.deepEqual(course([], 10_000), { longest: [], size: [], rate: [] });
+  assert.deepEqual(course([[0, 5, 50, 1]], 10_000).rate, [0.5]);
+  assert.equal(course([[0, 1, 1, 1], [86_400_000, 1, 1, 1], [86_410_000, 1, 1, 1]], 10_000).rate.length, 60, "a night without commits");
 });
 
 test("a chip narrows the metrics that have its key to one group, which then has a series", () => {

@@ -15,7 +15,8 @@ export function arrange(metrics) {
   const tiles = sorted(single.filter((m) => tileTypes.includes(m.type)), rank(tileTypes));
   const others = single.filter((m) => !tileTypes.includes(m.type));
   const lists = sorted(metrics.filter((m) => m.group_by.length === 1 && !isMoney(m)), rank(listTypes));
-  return { tiles: [...tiles, ...others.slice(1)], beside: others[0] ?? null, lists };
+  const funnels = single.filter((m) => m.funnel?.length > 1);
+  return { tiles: [...tiles, ...others.slice(1)], beside: others[0] ?? null, lists, funnels };
 }
 
 function sorted(list, rank) {
@@ -62,6 +63,14 @@ export function ranked(metric, rows, limit) {
     start: rows[0]?.window_start_ms ?? null,
     end: rows[0]?.window_end_ms ?? null,
   };
+}
+
+// steps are the aggregates of a funnel in the order of their size, each as a part of the first and of the one before.
+export function steps(metric, row) {
+  const values = row ? metric.funnel.map((name) => ({ name, value: row.aggregates[name] ?? null })) : [];
+  const order = values.toSorted((a, b) => b.value - a.value || compare(a.name, b.name));
+  const part = (value, of) => (value !== null && of > 0 ? value / of : null);
+  return order.map((step, i) => ({ ...step, ofFirst: part(step.value, order[0].value), before: i > 1 ? order[i - 1].name : null, ofBefore: i > 1 ? part(step.value, order[i - 1].value) : null }));
 }
 
 const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);

@@ -53,8 +53,25 @@ export function preview(base64, limit = 160) {
   } catch {
     // Not UTF-8, or cut within a character: then bytes say more.
   }
+  const runs = readable(bytes.subarray(0, limit * 4));
+  if (runs.length >= 12) return { text: runs.length > limit ? runs.slice(0, limit) + "…" : runs, kind: "runs" };
   const shown = Array.from(bytes.subarray(0, 32), (b) => b.toString(16).padStart(2, "0")).join(" ");
   return { text: bytes.length > 32 ? shown + " …" : shown, kind: "bytes" };
+}
+
+// readable is what of bytes is text of four characters and more, as in binary Avro; a dot stands for what is not.
+function readable(bytes) {
+  const all = String.fromCharCode(...bytes);
+  const runs = all.match(/[\x20-\x7e]{4,}/g) ?? [];
+  return runs.map((run) => run.replace(addresses, "…")).join(" · ");
+}
+
+// addresses of visitors, IPv4 and IPv6. Without a schema nobody can tell which field one stands in.
+const addresses = /\d{1,3}(?:\.\d{1,3}){3}|(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}/gi;
+
+// fields are those of an event that could be decoded, in one line.
+export function fields(decoded) {
+  return Object.entries(decoded).map(([path, v]) => `${path.split(".").at(-1)} ${v}`).join(" · ");
 }
 
 // withoutAddresses takes out what the schema calls ipAddress: addresses of visitors are not for show.

@@ -20,13 +20,11 @@ export const alerts = signal(null); // what Alerts makes of all that is known; n
 export const alertsBeat = signal(0); // moves when alerts have changed, at most five times a second
 export const announced = signal(""); // of the last alert that began to fire while the page was open
 export const pipeline = signal(null); // {body, at}
-export const looks = signal([]); // of /pipeline, the last ten minutes of them
 export const catchUp = signal(null); // ms left, or null
 export const trouble = signal(null); // why REST does not answer
 export const now = signal(Date.now());
 export const pausedAt = signal(null);
 
-const LOOKS = 299;
 const REFRESH = 30_000; // how often recent points are read again: late events correct them
 const RECENT = 3 * 60_000; // how far back corrections reach, allowed lateness and some more
 const VISIBLE_HZ = 2;
@@ -246,7 +244,6 @@ async function pollPipeline() {
     batch(() => {
       catchUp.value = timeLeft(pipeline.peek(), look);
       pipeline.value = look;
-      looks.value = [...looks.peek().slice(-LOOKS), look];
       trouble.value = null;
     });
   } catch (error) {

@@ -1,4 +1,4 @@
-import { arrange, isMoney, pickCurrency, ranked, sense } from "./catalogue.mjs";
+import { arrange, isMoney, pickCurrency, ranked, sense, steps } from "./catalogue.mjs";
 import { change, span } from "./format.mjs";
 import { chartLines, compareShift, Series } from "./series.mjs";
 
@@ -131,6 +131,7 @@ export class LiveData {
       tiles: this.places.tiles.map((m) => this.#tile(m, scene)),
       beside: beside && this.#tile(beside, scene),
       lists: this.places.lists.map((m) => this.#list(m, scene)),
+      funnels: this.places.funnels.map((m) => this.#funnel(m, scene)),
       chart: chosen && watermark !== null ? this.#chart(chosen, scene) : null,
       currencies: this.money.flatMap((m) => groups.finals(m.name).map((row) => row.group[m.group_by[0]])).sort(),
     };
@@ -170,6 +171,11 @@ export class LiveData {
     const chosen = chips[metric.group_by[0]];
     const row = rows.find(of({ [metric.group_by[0]]: chosen }));
     return { metric, filter, ...all, items: row ? [{ group: chosen, value: row.value }] : [], rest: null };
+  }
+
+  #funnel(metric, scene) {
+    const { final } = this.#rows(metric, scene);
+    return { metric, steps: steps(metric, final), start: final?.window_start_ms ?? null, end: final?.window_end_ms ?? null, filter: filterOf(metric, scene.chips) };
   }
 
   #chart(metric, scene) {

@@ -15,7 +15,7 @@ export function AlertsCard() {
       ${known?.firing > 0 && html`<span class="note">${known.firing} firing</span>`}
     </header>
     ${known === null ? null : known.shown.length === 0
-      ? html`<p class="empty">No alerts</p>`
+      ? html`<p class="empty">No alerts. What would raise one: <a href="#pipeline">the rules in force</a>.</p>`
       : html`<div class="alert-box" tabindex="0" role="group" aria-label="List of alerts"><ul>
           ${known.shown.map((a) => html`<${Item} key=${a.id} alert=${a} open=${open === a.id} toggle=${() => setOpen(open === a.id ? null : a.id)} />`)}
         </ul>${known.more > 0 && html`<p class="note"><a href=${prefs.address("alerts", { state: "firing", cursor: null, id: null })}>${known.more} more are firing</a></p>`}</div>`}

@@ -1,6 +1,6 @@
 import { age, clock, stamp, whole } from "../lib/format.mjs";
 import { html } from "../lib/html.mjs";
-import { LateTally, preview, Tally } from "../lib/letters.mjs";
+import { fields, LateTally, preview, Tally } from "../lib/letters.mjs";
 import { get } from "../lib/rest.mjs";
 import { useEffect, useRef, useState } from "../vendor/hooks.mjs";
 
@@ -14,7 +14,7 @@ export function Letters({ total }) {
     none=${total === 0 && "Every record could be used."} heads=${["Read", "Reason", "Where", "Detail", "Value"]}>
     ${tally.samples.map((s) => html`<tr key=${s.seq}>
       <th scope="row">${clock(s.at_ms)}</th><td>${s.reason}</td><td class="nowrap">${s.topic}/${s.partition}/${s.offset}</td>
-      <td>${s.detail}</td><td class="value"><code>${preview(s.value_base64).text}</code></td>
+      <td>${s.detail}</td><td class="value"><code>${s.decoded ? fields(s.decoded) : preview(s.value_base64).text}</code></td>
     </tr>`)}
   <//>`;
 }

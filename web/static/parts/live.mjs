@@ -2,11 +2,12 @@ import { span, text } from "../lib/format.mjs";
 import { html } from "../lib/html.mjs";
 import * as prefs from "../lib/prefs.mjs";
 import { marks } from "../lib/alerts.mjs";
-import { alerts, connection, pipeline, trouble, view } from "../lib/state.mjs";
+import { alerts, connection, metrics, pipeline, trouble, view } from "../lib/state.mjs";
 import { useState } from "../vendor/hooks.mjs";
 import { AlertsCard } from "./alerts.mjs";
 import { Chart } from "./chart.mjs";
 import { NothingYet } from "./empty.mjs";
+import { Funnel } from "./funnel.mjs";
 import { LiveFilters } from "./live-filters.mjs";
 import { GroupList } from "./lists.mjs";
 import { Spark } from "./spark.mjs";
@@ -32,7 +33,10 @@ export function Live() {
             ${v.beside && html`<${Beside} tile=${v.beside} pressed=${v.beside.metric.name === chosen} />`}
           </div>
         </div>
-        <div class="lists" data-columns=${v.lists.length}>${v.lists.map((list) => html`<${GroupList} key=${list.metric.name} list=${list} />`)}</div>`}
+        <div class="lists" data-columns=${v.lists.length + v.funnels.length}>
+          ${v.lists.map((list) => html`<${GroupList} key=${list.metric.name} list=${list} />`)}
+          ${v.funnels.map((funnel) => html`<${Funnel} key=${funnel.metric.name} funnel=${funnel} />`)}
+        </div>`}
   </main>`;
 }
 
@@ -51,12 +55,16 @@ function Beside({ tile, pressed }) {
   </section>`;
 }
 
-// Waiting has the shape of the page, so that nothing moves when the first numbers come.
+// Waiting has the shape of the page, so that nothing moves when the first numbers come. The live channel can be in the way
+// of a proxy that knows no WebSockets, while REST answers.
 function Waiting() {
+  const silent = metrics.value !== null && connection.value.state === "waiting";
   return html`<main class="page" aria-busy="true">
     <h1 class="hidden">Live</h1>
     <div class="filters"></div>
     <section class="card tiles" data-columns="6">${Array.from({ length: 6 }, (_, i) => html`<div class="tile" key=${i}><div class="tile-face"><span class="tile-head">${" "}</span><span class="tile-line"><span class="tile-value note">–</span></span><${Spark} values=${[]} /></div></div>`)}</section>
-    <div class="split alone"><section class="card figure">${trouble.value && html`<p class="empty">The server does not answer: ${trouble.value.message}</p>`}</section></div>
+    <div class="split alone"><section class="card figure">${trouble.value && html`<p class="empty">The server does not answer: ${trouble.value.message}</p>`}
+      ${silent && !trouble.value && html`<div class="nothing"><h2>The live channel can't be reached</h2><p>The server answers, but its WebSocket <code>/api/v1/live</code> does not open: a proxy on the way may not let it through.</p>
+        <p>What is over can be looked at without it: <a href="#history">History</a>, <a href="#alerts">Alerts</a>.</p></div>`}</section></div>
   </main>`;
 }

@@ -5,6 +5,7 @@ import { clockAhead } from "../lib/rest.mjs";
 import { catchUp, pipeline, trouble } from "../lib/state.mjs";
 import { Commits } from "./commits.mjs";
 import { Definitions } from "./definitions.mjs";
+import { Keyspaces } from "./keyspaces.mjs";
 import { Late, Letters } from "./letters.mjs";
 import { Partitions } from "./partitions.mjs";
 
@@ -36,10 +37,13 @@ export function Pipeline() {
       </dl>
     </section>
     <div class="split">
-      <${Partitions} partitions=${p.partitions} watermark=${p.watermark_ms} now=${look.at + clockAhead} />
+      <div class="aside">
+        <${Partitions} partitions=${p.partitions} watermark=${p.watermark_ms} now=${look.at + clockAhead} />
+        <${Keyspaces} store=${p.store} />
+      </div>
       <div class="aside">
         <${Records} counters=${p.counters} />
-        <${Commits} />
+        <${Commits} commit=${p.commit} />
         <${Outputs} pipeline=${p} />
       </div>
     </div>

@@ -19,7 +19,7 @@ export function makePlot(element, { moved, marked }) {
       cursor: { y: false, drag: { x: true, y: false, setScale: false, dist: 8 }, points: { size: 7, width: 2, stroke: colour("--card"), fill: colour("--sea") } },
       scales: {
         x: { time: true, range: () => (chart ? [chart.left, chart.right] : [0, 1]) },
-        y: { range: (_, low, high) => [0, (high > 0 ? high : 1) * 1.08] },
+        y: { range: (_, low, high) => [Math.min(0, low * 1.08), (high > 0 ? high : low < 0 ? 0 : 1) * 1.08] },
       },
       axes: axes(element, colour, () => chart),
       series: [
@@ -107,7 +107,7 @@ const ofTime = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 1
 function steps(chart) {
   if (chart?.metric.unit === "s") return ofTime;
   const list = [];
-  for (let e = -9; e <= 15; e++) for (const c of clean) list.push(c * 10 ** e);
+  for (let e = -12; e <= 24; e++) for (const c of clean) list.push(c * 10 ** e);
   return list;
 }
 

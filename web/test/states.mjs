@@ -1,0 +1,131 @@
+// States that the dashboard has to show as what they are, and how soon it shows its first numbers.
+import assert from "node:assert/strict";
+import * as format from "../static/lib/format.mjs";
+import * as hostile from "./hostile.mjs";
+import { until } from "./server.mjs";
+
+const said = (page, selector, pattern) => page.waitForFunction(([s, p]) => new RegExp(p).test(document.querySelector(s)?.textContent ?? ""), [selector, pattern], { timeout: 20_000 });
+
+// freshness goes through what a server can say of itself, and looks whether bar and status line say it too.
+export async function freshness(server, page, fits) {
+  const body = await server.get("/pipeline");
+  const behind = (lag) => ({ ...body, state: "catching_up", verdict: `Catching up: ${lag} records`, partitions: body.partitions.map((p) => ({ ...p, lag: lag / body.partitions.length })) });
+  let answer;
+  const pipeline = "**/api/v1/pipeline";
+  await page.route(pipeline, (route) => route.fulfill({ contentType: "application/json", body: JSON.stringify(answer()) }));
+  let left = 2_400_000;
+  answer = () => behind((left -= 12_000));
+  await said(page, ".freshness", "^Catching up2\\.\\d M behind, \\d+ (s|min) left$");
+  await said(page, ".status", "^Catching up: \\d+ records");
+  await fits(page);
+  const busy = { ...body, partitions: body.partitions.map((p) => ({ ...p, idle: false })) };
+  answer = () => busy;
+  await said(page, ".freshness", "^Stalesince \\d\\d:\\d\\d$"); // the traffic has ended minutes ago
+  answer = () => body;
+  await said(page, ".freshness", "^(Quiet|Stale)");
+  answer = () => ({ ...body, state: "faulted", verdict: "Partition 7 stands still: its topic was re-created" });
+  await said(page, ".freshness", "^FaultedPartition 7 stands still");
+  await fits(page);
+  await page.unroute(pipeline);
+  await said(page, ".status", "^Healthy");
+}
+
+// withoutLive opens the page where no WebSocket gets through.
+export async function withoutLive(browser, server, fits) {
+  const page = await browser.open(server.url, { before: (p) => p.addInitScript(() => (globalThis.WebSocket = class { constructor() { setTimeout(() => this.onclose?.({ code: 1006, reason: "" })); } send() {} close() {} })) });
+  await said(page, ".nothing h2", "^The live channel can't be reached$");
+  await fits(page);
+  await page.click('.nothing a[href="#history"]');
+  await page.waitForSelector("main[data-key=current] figure canvas");
+  assert.deepEqual(page.faults, []);
+  await page.close();
+}
+
+// watchFirstNumber counts what the page has to ask for, one after the other, until a tile shows a number: an ask is one step
+// further than the furthest answer that the page had when it asked.
+function watchFirstNumber() {
+  let depth = 0;
+  const answered = (step) => (depth = Math.max(depth, step));
+  const ask = globalThis.fetch;
+  globalThis.fetch = (...args) => {
+    const step = depth + 1;
+    return ask(...args).finally(() => answered(step));
+  };
+  const Socket = globalThis.WebSocket;
+  globalThis.WebSocket = class extends Socket {
+    constructor(...args) {
+      super(...args);
+      const opened = depth + 1;
+      let step = opened;
+      this.addEventListener("open", () => answered(opened));
+      this.addEventListener("message", (m) => JSON.parse(m.data).op === "snapshot" && answered(step));
+      const send = this.send;
+      this.send = (text) => {
+        if (JSON.parse(text).op === "subscribe") step = depth + 1;
+        send.call(this, text);
+      };
+    }
+  };
+  new MutationObserver((_, watcher) => {
+    const number = document.querySelector(".tile-face[data-window] .number")?.textContent;
+    if (!number || number === "–") return;
+    watcher.disconnect();
+    globalThis.firstNumber = { depth, at: performance.now() };
+  }).observe(document, { subtree: true, childList: true, characterData: true });
+}
+
+// firstNumbers loads the page again and again. What is checked is the number of steps: machines are shared, and a time
+// says nothing there. The median is told.
+export async function firstNumbers(browser, server, loads) {
+  const page = await browser.open("about:blank", { before: (p) => p.addInitScript(watchFirstNumber) });
+  const times = [];
+  for (let i = 0; i < loads; i++) {
+    await page.goto(server.url);
+    const { depth, at } = await (await page.waitForFunction(() => globalThis.firstNumber)).jsonValue();
+    assert.ok(depth >= 1 && depth <= 2, `the first number took ${depth} questions, one after the other`);
+    times.push(at);
+  }
+  times.sort((a, b) => a - b);
+  console.log(`        first number after ${Math.round(times[0])} ms at best, ${Math.round(times[times.length >> 1])} ms in the middle of ${loads} loads`);
+  await page.close();
+}
+
+// noGap looks whether every window between the first and the last of the chart has a point.
+export async function noGap(server, page, since) {
+  await page.click("figure .button.quiet");
+  const slide = 5000; // of page views per second
+  let times = [];
+  await until("the chart has every window up to the newest", async () => {
+    const { final } = await server.get("/metrics/page_views_per_second/latest");
+    const rows = await page.$$eval(".table-box tbody tr", (all) => all.map((tr) => [Number(tr.dataset.at), tr.cells[1].textContent, tr.textContent.includes("still open")]));
+    times = rows.filter(([, value, open]) => value !== "–" && !open).map(([at]) => at);
+    return final[0].window_end_ms > since && times[0] === final[0].window_end_ms && rows.find(([at]) => at === times[0])[1] === format.text(final[0].value, "1/s");
+  });
+  const holes = times.slice(1).filter((at, i) => times[i] - at !== slide);
+  assert.deepEqual(holes, [], `windows are missing after ${holes}`);
+  assert.ok(times.some((at) => at <= since) && times.some((at) => at > since + slide), `${times.length} windows from ${times.at(-1)} to ${times[0]} are not on both sides of ${since}`);
+  await page.click("figure .button.quiet");
+}
+
+// extremes looks at tiles and charts of numbers that no shop has.
+export async function extremes(server, page, fits) {
+  const { metrics } = await server.get("/metrics");
+  await page.keyboard.press("1");
+  for (const name of ["huge", "tiny", "below"]) {
+    const { unit } = metrics.find((m) => m.name === name);
+    server.write(hostile.events()); // windows without any have 0
+    await until(`${name} is shown as REST has it`, async () => {
+      const { final } = await server.get(`/metrics/${name}/latest`);
+      const { number } = format.value(final[0].value, unit);
+      return final[0].value !== 0 && (await page.textContent(`.tile-face[data-metric=${name}] .number`)) === number;
+    });
+    await page.click(`.tile-face[data-metric=${name}]`);
+    await page.waitForSelector(`figure[data-metric=${name}][data-points]:not([data-points="0"]) canvas`);
+    for (const width of [390, 1440]) {
+      await page.setViewportSize({ width, height: 900 });
+      await fits(page);
+      const cut = await page.$$eval(".tile-line", (all) => all.filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent));
+      assert.deepEqual(cut, [], `cut at ${width}`);
+    }
+  }
+}
