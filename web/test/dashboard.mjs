@@ -2,7 +2,7 @@
 //
 // A server with stopped traffic is compared with REST in every look; one with definitions that close fast gets hostile
 // text; and with --screenshots a demo is photographed at the end. The last line is "N passed, M failed".
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +12,7 @@ import * as format from "../static/lib/format.mjs";
 import { looks, openBrowser } from "./browser.mjs";
 import * as hostile from "./hostile.mjs";
 import * as pages from "./pages.mjs";
+import { screenshots } from "./screenshots.mjs";
 import { Server, until } from "./server.mjs";
 import * as states from "./states.mjs";
 
@@ -46,7 +47,7 @@ try {
   const wanted = (part) => !options.only || options.only === part;
   if (wanted("hostile")) await hostileText();
   if (wanted("numbers")) await numbers();
-  if (options.screenshots && wanted("screenshots")) await screenshots(options.screenshots);
+  if (options.screenshots && wanted("screenshots")) await screenshots(binary, browser, options.screenshots);
 } finally {
   await browser.close();
 }
@@ -323,37 +324,4 @@ async function alertsOf(server, page) {
   server.write(hostile.events("/after-the-restart"));
   await page.waitForFunction((n) => document.querySelectorAll(".alert:not(.over)").length === n, firing.length + 1, { timeout: 45_000 });
   page.faults = page.faults.filter((f) => !/WebSocket|ERR_CONNECTION_REFUSED|Failed to (load|fetch)/.test(f)); // what a server that is away makes
-}
-
-async function screenshots(dir) {
-  mkdirSync(dir, { recursive: true });
-  const server = await Server.make(binary, "demo", ["--scenario", "slow-pages"]);
-  try {
-    await until("the demo has written its past", async () => {
-      const p = await server.get("/pipeline");
-      return p.watermark_ms > Date.now() - 10_000 && p.verdict === "Healthy" && (await server.get("/alerts")).alerts.length > 0;
-    });
-    const [alert] = (await server.get("/alerts?limit=1")).alerts;
-    const places = {
-      live: ["#live", "figure[data-points] canvas"],
-      filtered: ["#live?metric=geographic_distribution&group.country=Japan", 'figure[data-metric="geographic_distribution"] canvas'],
-      history: ["#history?period=1h", "main[data-key=current] figure canvas"],
-      groups: ["#history?metric=device_breakdown&period=1h", "main[data-key=current] .groups li"],
-      alerts: ["#alerts", "main[data-key=current] .alert-list"],
-      alert: [`#alerts?id=${alert.id}`, "main[data-key=current] figure canvas"],
-      pipeline: ["#pipeline", "table.partitions tbody tr:nth-child(12)"],
-    };
-    for (const look of looks) {
-      for (const [name, [hash, ready]] of Object.entries(places)) {
-        const page = await browser.open(`${server.url}/${hash}`, look);
-        await page.waitForSelector(ready);
-        await page.waitForFunction(() => document.querySelector(".freshness strong")?.textContent === "Live");
-        if (name === "live") await page.waitForFunction(() => [...document.querySelectorAll(".tile .spark-line")].every((e) => e.getAttribute("d") !== ""));
-        await page.screenshot({ path: join(dir, `${name}-${look.name}.png`) });
-        await page.close();
-      }
-    }
-  } finally {
-    await server.remove();
-  }
 }

@@ -197,14 +197,18 @@ export async function quiet(page) {
   await page.emulateMedia({ reducedMotion: "no-preference" });
 }
 
-// troubled shows what a server says of 200 partitions of which one stands still and one waits.
-export async function troubled(server, page, fits) {
-  const body = await server.get("/pipeline");
+// inTrouble makes an answer of /pipeline into one of 200 partitions of which one stands still and one waits.
+export function inTrouble(body) {
   const [one] = body.partitions;
   body.partitions = Array.from({ length: 200 }, (_, partition) => ({ ...one, partition, position: 1e12 + partition, end: 2e12, lag: 1e12 - partition, holds_back: partition === 199 }));
   Object.assign(body.partitions[7], { fault: "its topic was re-created", fault_advice: "Decide with `tidemark resume --accept-gap events/7`" });
   Object.assign(body.partitions[9], { waiting: "schema 12 of the registry", idle: true });
-  Object.assign(body, { state: "faulted", verdict: "Partition 7 stands still", held: "the disk is nearly full", outputs: { fault: null, trouble: "no broker answers" } });
+  return Object.assign(body, { state: "faulted", verdict: "Partition 7 stands still", held: "the disk is nearly full", outputs: { fault: null, trouble: "no broker answers" } });
+}
+
+// troubled shows what a server says of 200 partitions of which one stands still and one waits.
+export async function troubled(server, page, fits) {
+  const body = inTrouble(await server.get("/pipeline"));
   const pipeline = "**/api/v1/pipeline";
   await page.route(pipeline, (route) => route.fulfill({ contentType: "application/json", body: JSON.stringify(body) }));
   await page.keyboard.press("4");

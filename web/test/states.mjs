@@ -30,9 +30,21 @@ export async function freshness(server, page, fits) {
   await said(page, ".status", "^Healthy");
 }
 
+// withoutSockets has WebSockets end before they open, as a proxy may.
+export const withoutSockets = (page) =>
+  page.addInitScript(() => {
+    globalThis.WebSocket = class {
+      constructor() {
+        setTimeout(() => this.onclose?.({ code: 1006, reason: "" }));
+      }
+      send() {}
+      close() {}
+    };
+  });
+
 // withoutLive opens the page where no WebSocket gets through.
 export async function withoutLive(browser, server, fits) {
-  const page = await browser.open(server.url, { before: (p) => p.addInitScript(() => (globalThis.WebSocket = class { constructor() { setTimeout(() => this.onclose?.({ code: 1006, reason: "" })); } send() {} close() {} })) });
+  const page = await browser.open(server.url, { before: withoutSockets });
   await said(page, ".nothing h2", "^The live channel can't be reached$");
   await fits(page);
   await page.click('.nothing a[href="#history"]');
