@@ -158,6 +158,8 @@ export async function chips(server, page, fits) {
   await page.keyboard.press("Enter");
   await page.waitForSelector(".chip");
   assert.match(await page.textContent('.list[data-metric="geographic_distribution"]'), /None in the last closed window/);
+  await page.waitForFunction(() => document.querySelector(".no-points")?.textContent === "Geographic distribution, Atlantis has no value in this time.");
+  await fits(page);
   await page.click(".chip button");
   await page.waitForFunction(() => !document.querySelector(".chip"));
 }
@@ -216,7 +218,7 @@ export async function troubled(server, page, fits) {
   const said = await page.$$eval(".stands", (all) => all.map((e) => e.textContent));
   assert.deepEqual(said, [
     "Held: the disk is nearly full", "Publishing waits: no broker answers",
-    "events/7 stands still: its topic was re-created. Decide with `tidemark resume --accept-gap events/7`", "events/9 waits: schema 12 of the registry",
+    "events/7 stands still: its topic was re-created. Decide with tidemark resume --accept-gap events/7", "events/9 waits: schema 12 of the registry",
   ]);
   const badges = await page.$$eval("table.partitions .badge", (all) => all.map((e) => e.textContent));
   for (const badge of ["stands still", "waits", "slowest"]) assert.equal(badges.filter((b) => b === badge).length, 1, badge);

@@ -22,8 +22,8 @@ export function fixed(v, smallest = 2) {
   if (!isNumber(v)) return NONE;
   const size = Math.abs(v);
   if (size >= 1e15) return v.toExponential(2).replace("e+", "e");
-  if (size >= 1e12) return decimals(2).format(v / 1e12) + " T";
-  if (size >= 1e9) return decimals(2).format(v / 1e9) + " G";
+  if (size >= 999.995e9) return decimals(2).format(v / 1e12) + " T"; // what would be rounded to 1,000.00 G
+  if (size >= 999.995e6) return decimals(2).format(v / 1e9) + " G";
   if (size >= 1e7) return decimals(2).format(v / 1e6) + " M";
   if (size >= 1000) return decimals(0).format(v);
   if (size >= 100) return decimals(Math.min(1, smallest)).format(v);
@@ -39,7 +39,7 @@ export function whole(v) {
 }
 
 // many writes a count in few characters: "2.1 M".
-export const many = (v) => (isNumber(v) && v >= 1e6 ? `${decimals(1).format(v / 1e6)} M` : whole(v));
+export const many = (v) => (isNumber(v) && v >= 1e9 ? fixed(v) : isNumber(v) && v >= 1e6 ? `${decimals(1).format(v / 1e6)} M` : whole(v));
 
 // share writes a part of a whole in per cent.
 export function share(part, total) {
@@ -59,7 +59,8 @@ export function percent(ratio) {
 // value writes a value in the unit that its definition names. currency is the currency of a group of money, if any.
 export function value(v, unit, { currency = null, estimate = false } = {}) {
   if (!isNumber(v)) return { sign: "", number: NONE, unit: "" };
-  return { sign: estimate ? "≈" : "", ...inUnit(v, unit, currency) };
+  const said = inUnit(v, unit, currency);
+  return { sign: estimate ? "≈" : "", number: said.number.replace(/^-/, "−"), unit: said.unit };
 }
 
 function inUnit(v, unit, currency) {

@@ -9,7 +9,7 @@ import { Evidence } from "./evidence.mjs";
 export function AlertsCard() {
   const [open, setOpen] = useState(null);
   const known = alerts.value;
-  return html`<section class="card alerts" id="alerts" tabindex="-1" aria-labelledby="alerts-title" data-firing=${known?.firing}>
+  return html`<section class=${known?.shown.length > 3 ? "card alerts many" : "card alerts"} id="alerts" tabindex="-1" aria-labelledby="alerts-title" data-firing=${known?.firing}>
     <header class="card-head">
       <h2 id="alerts-title">Alerts</h2>
       ${known?.firing > 0 && html`<span class="note">${known.firing} firing</span>`}

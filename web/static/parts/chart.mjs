@@ -20,6 +20,7 @@ export function Chart({ chart, marks, past, note, table, setTable, select }) {
       <button class="button quiet" aria-pressed=${table} onClick=${() => setTable(!table)}>${table ? "Chart" : "Table"}</button>
     </header>
     <figcaption class="hidden">${summary(chart, show)}${marks.map((m) => ` An alert, ${m.severity.toLowerCase()}, at ${stamp(m.at, chart)}: ${show(m.value)}.`)}</figcaption>
+    ${chart.closed.every((v) => v === null) && chart.open.every((v) => v === null) && html`<p class="no-points">${name} has no value in this time.</p>`}
     ${table ? html`<${ChartTable} chart=${chart} show=${show} />` : html`<${Drawing} chart=${chart} marks=${marks} past=${past} show=${show} select=${select} />`}
   </figure>`;
 }

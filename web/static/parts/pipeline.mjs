@@ -26,7 +26,7 @@ export function Pipeline() {
           ? `about ${age(catchUp.value)} left at the present pace`
           : `${whole(p.partitions.length)} partitions · last commit ${age(p.commit.age_ms)} ago · feed at ${whole(p.commit.seq)}`}</p>
       </header>
-      ${notices(p).map(([tone, who, says]) => html`<p class=${`stands ${tone}`} key=${who}><strong>${who}</strong> ${says}</p>`)}
+      ${notices(p).map(([tone, who, says]) => html`<p class=${`stands ${tone}`} key=${who}><strong>${who}</strong> ${commands(says)}</p>`)}
       <dl class="figures">
         <${Figure} name="Reading" value=${fixed(rate, 1)} unit="records/s" />
         <${Figure} name="Lag" value=${whole(totalLag(p))} unit="records" />
@@ -66,6 +66,9 @@ function notices(p) {
   }
   return list;
 }
+
+// commands sets what stands between backticks (x60) as code.
+const commands = (text) => text.split("\x60").map((part, i) => (i % 2 === 1 ? html`<code>${part}</code>` : part));
 
 const Figure = ({ name, value, unit }) => html`<div class="fact"><dt>${name}</dt><dd><span class="number">${value}</span>${unit && html`<span class="unit">${unit}</span>`}</dd></div>`;
 

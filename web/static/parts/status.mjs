@@ -2,12 +2,12 @@ import { age, percent, whole } from "../lib/format.mjs";
 import { totalLag, verdictTone } from "../lib/freshness.mjs";
 import { html } from "../lib/html.mjs";
 import { clockAhead } from "../lib/rest.mjs";
-import { now, pipeline, trouble } from "../lib/state.mjs";
+import { connection, now, pipeline, trouble } from "../lib/state.mjs";
 
 // Status is the line at the foot: the pipeline's verdict and its five numbers, or that it can't be asked.
 export function Status() {
   const look = pipeline.value;
-  if (trouble.value !== null && (look === null || now.value - look.at > 5000)) {
+  if (trouble.value !== null && (look === null || connection.value.state !== "open" || now.value - look.at > 5000)) {
     return html`<footer class="status" aria-label="Pipeline"><div class="status-in" tabindex="0" role="group" aria-label="State of the pipeline">
       <strong class="bad">No answer</strong><span>${trouble.value.status === 0 ? "the server can't be reached" : trouble.value.message}</span>
     </div></footer>`;
