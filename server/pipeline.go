@@ -24,6 +24,7 @@ type pipelineBody struct {
 	Store        storeBody           `json:"store"`
 	Readers      []readerBody        `json:"readers"`
 	LiveClients  int                 `json:"live_clients"`
+	LiveLag      int64               `json:"live_lag_ms"` // of the slowest of them
 }
 
 type outputsBody struct {
@@ -92,7 +93,7 @@ func (s *Server) pipeline(_ http.ResponseWriter, r *http.Request) (any, error) {
 	body := pipelineBody{
 		State: st.Phase, Verdict: st.Verdict, Watermark: wire.TimeOf(st.Watermark),
 		Partitions: make([]partitionBody, len(st.Partitions)), Counters: st.Counters, OpenSessions: st.OpenSessions,
-		Commit: s.commitBody(st.Commit), Readers: readers, LiveClients: s.hub.Clients(),
+		Commit: s.commitBody(st.Commit), Readers: readers, LiveClients: s.hub.Clients(), LiveLag: s.hub.Lag().Milliseconds(),
 	}
 	if body.Store, err = s.storeBody(); err != nil {
 		return nil, err

@@ -46,6 +46,7 @@ func (h *Hub) burst() int { return 10 * h.options.MessagesPerSec }
 
 // run serves the client until it leaves or has to.
 func (c *client) run(channels []string) {
+	defer c.hub.crowd.enter(c)()
 	ctx, cancel := context.WithCancel(c.hub.abandon)
 	var group sync.WaitGroup
 	group.Go(func() { c.left <- c.read(ctx) })

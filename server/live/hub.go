@@ -69,6 +69,7 @@ type Hub struct {
 	stop     context.CancelFunc // of abandon: what still waits for a client gives up
 	clients  sync.WaitGroup
 	count    atomic.Int64
+	crowd    crowd
 	arrived  chan struct{} // says that there is a client again
 	leaving  sync.Mutex    // held to enter, and to close draining
 
