@@ -22,7 +22,7 @@ var stories = flag.Uint64("stories", 30, "how many random stories are told")
 // TestClientsHoldWhatTheServerHeld tells random stories: commits, windows that fill, alerts, a feed that forgets, servers that
 // are started again on the same store or on another one, and clients who subscribe, change their minds, read slowly, stop
 // reading, and lose their connections. After every frame a client holds what the server held at that sequence, and in
-// that order; of the alerts each comes once, or a reset says that some will not. See crowd_test.go for what clients check.
+// that order; of the alerts each comes once, or a reset says that some will not. See visitor_test.go for what clients check.
 func TestClientsHoldWhatTheServerHeld(t *testing.T) {
 	told := map[string]int{}
 	for seed := range *stories {
