@@ -116,7 +116,19 @@ func appendSnapshot(dst, sub, body, history []byte) []byte {
 	return append(dst, '}')
 }
 
-func snapshotBody(p picture) []byte { return appendRows(appendPlace(nil, p), p.rows) }
+func snapshotBody(p picture) []byte { return appendRows(appendPlace(roomFor(p), p), p.rows) }
+
+// roomFor is empty, and has room for what is told of a picture.
+func roomFor(p picture) []byte {
+	n := 128
+	for _, row := range p.rows {
+		n += len(row) + 1
+	}
+	for _, key := range p.removed {
+		n += len(key) + 3
+	}
+	return make([]byte, 0, n)
+}
 
 // appendDelta writes what changed since the frame before, which was at sequence from. body is what deltaBody made.
 func appendDelta(dst, sub []byte, from uint64, body []byte) []byte {
@@ -126,7 +138,7 @@ func appendDelta(dst, sub []byte, from uint64, body []byte) []byte {
 }
 
 func deltaBody(p picture) []byte {
-	dst := append(appendRows(appendPlace(nil, p), p.rows), `,"removed":[`...)
+	dst := append(appendRows(appendPlace(roomFor(p), p), p.rows), `,"removed":[`...)
 	for i, key := range p.removed {
 		if i > 0 {
 			dst = append(dst, ',')
