@@ -88,6 +88,102 @@ test("goodbye says when to come back", () => {
   assert.equal(h.client.retryAt, 1500);
 });
 
+test("who was told when to come back comes then, never sooner", () => {
+  for (const random of [0, 0.5, 0.999]) {
+    const h = subscribed();
+    h.random = random;
+    h.says({ op: "goodbye", code: 4429, retry_after_ms: 7000 });
+    h.socket().onclose({ code: 4429 });
+    h.wait(6999);
+    assert.equal(h.sockets.length, 1);
+    h.wait(1);
+    assert.equal(h.sockets.length, 2);
+  }
+});
+
+test("retries are spread", () => {
+  for (const [random, wait] of [[0, 375], [0.5, 500], [1, 625]]) {
+    const h = subscribed();
+    h.random = random;
+    h.socket().onclose({ code: 1006 });
+    assert.equal(h.client.retryAt, wait);
+  }
+});
+
+test("a server that says welcome and breaks off is tried less and less often; a connection that lasted is tried again soon", () => {
+  const h = subscribed();
+  const lose = () => {
+    h.socket().onclose({ code: 1006 });
+    const wait = h.client.retryAt - h.time;
+    h.wait(wait);
+    h.welcome();
+    h.says({ op: "snapshot", sub: h.sub(), seq: 10, watermark_ms: 100, rows: [] });
+    return wait;
+  };
+  assert.deepEqual([lose(), lose(), lose()], [500, 1000, 2000]);
+  h.wait(10_000);
+  assert.deepEqual([lose(), lose()], [500, 1000]);
+});
+
+test("after an hour of sleep the connection is given up, and all is asked for anew, the log from where it was", () => {
+  const h = subscribed();
+  h.client.watch("log", { channel: "alerts" }, new Log());
+  h.says({ op: "ack", sub: h.sub(), seq: 41 });
+  h.sleep(3_600_000);
+  assert.equal(h.client.state, "waiting");
+  assert.ok(h.socket().closed);
+  assert.equal(h.client.fresh("a"), false);
+  assert.deepEqual(values(h), [1, 2], "the last values stay");
+  h.client.retryNow(); // somebody looks at the page
+  h.welcome();
+  assert.deepEqual(h.asked("subscribe").map((m) => [m.channel, m.after]), [["metrics", undefined], ["alerts", 41]]);
+  h.says({ op: "snapshot", sub: h.asked("subscribe")[0].sub, seq: 900, watermark_ms: 3_600_100, rows: [row("k9", 9)] });
+  assert.deepEqual(values(h), [9]);
+  h.wait(40_000);
+  assert.equal(h.client.state, "open", "no timer of the time before is left");
+});
+
+test("another store's snapshot counts, though its sequence is lower", () => {
+  for (const epoch of ["e", "another"]) {
+    const h = subscribed();
+    h.socket().onclose({ code: 1006 });
+    h.wait(500);
+    h.welcome(epoch);
+    h.says({ op: "snapshot", sub: h.sub(), seq: 2, watermark_ms: 50, rows: [row("k1", 7)] });
+    h.says({ op: "delta", sub: h.sub(), from: 2, seq: 3, watermark_ms: 60, rows: [row("k1", 8)], removed: [] });
+    assert.deepEqual(values(h), [8]);
+    assert.ok(h.client.fresh("a"));
+  }
+});
+
+test("a clock that is set does not change how long a retry takes, nor whether a connection is alive", () => {
+  for (const skew of [-3_600_000, 3_600_000]) {
+    const h = subscribed();
+    h.skew = skew;
+    h.wait(49_000);
+    h.says({ op: "delta", sub: h.sub(), from: 10, seq: 11, watermark_ms: 7_200_000, rows: [], removed: [] });
+    h.wait(49_000);
+    assert.equal(h.client.state, "open");
+    h.socket().onclose({ code: 1006 });
+    h.skew = 0;
+    h.wait(500);
+    assert.equal(h.sockets.length, 2);
+  }
+});
+
+test("a page that is hidden asks for less, and gets what it wants when it is back", () => {
+  const h = subscribed();
+  h.client.watch("a", { metrics: ["m"], max_hz: 0.1 });
+  h.says({ op: "ack", sub: "a.1" }); // of the unsubscription
+  h.says({ op: "snapshot", sub: "a.2", seq: 12, watermark_ms: 120, rows: [row("k1", 3)] });
+  assert.deepEqual(values(h), [3]);
+  h.client.watch("a", { metrics: ["m"], max_hz: 2, backfill: "15m" });
+  assert.deepEqual(h.asked("unsubscribe").map((m) => m.sub), ["a.1", "a.2"]);
+  h.says({ op: "snapshot", sub: "a.3", seq: 13, watermark_ms: 130, rows: [row("k1", 4)], history: [{ metric: "m", group: {}, points: [[0, 1]] }] });
+  assert.deepEqual(h.client.board("a").history.length, 1);
+  assert.deepEqual(values(h), [4]);
+});
+
 test("a connection that has gone silent is given up", () => {
   const h = subscribed();
   const old = h.socket();

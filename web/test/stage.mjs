@@ -2,7 +2,7 @@ import { LiveClient } from "../static/lib/live.mjs";
 
 // A harness plays the server and the clock.
 export function harness() {
-  const h = { sockets: [], time: 0, timers: new Map(), nextTimer: 1, changes: [], random: 0.5 };
+  const h = { sockets: [], time: 0, timers: new Map(), nextTimer: 1, changes: [], random: 0.5, skew: 0 };
   h.client = new LiveClient({
     open() {
       const socket = { sent: [], closed: false, send: (m) => socket.sent.push(JSON.parse(m)), close: () => (socket.closed = true) };
@@ -10,7 +10,7 @@ export function harness() {
       return socket;
     },
     timers: {
-      now: () => h.time,
+      now: () => h.time + h.skew,
       set(run, ms) {
         h.timers.set(h.nextTimer, { run, at: h.time + ms });
         return h.nextTimer++;

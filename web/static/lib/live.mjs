@@ -1,5 +1,7 @@
 import { Board } from "./board.mjs";
 
+const LASTED = 10_000; // ms after which a connection was a good one
+
 // LiveClient speaks tidemark.v1 on one connection at a time and keeps it up. Everything that it needs from outside is
 // given to it, so that it runs in tests as it does in a browser:
 //
@@ -31,7 +33,8 @@ export class LiveClient {
   #wanted = new Map(); // name -> {request, sub, board, timer}
   #bySub = new Map(); // name on the wire -> our name
   #count = 0; // requests so far
-  #failures = 0; // tries since the last welcome
+  #failures = 0; // connections in a row that did not last
+  #welcomed = null; // when welcome was said
   #hint = null; // retry_after_ms of a goodbye
   #retry = null; // timer
   #silence = null; // timer
@@ -126,7 +129,7 @@ export class LiveClient {
   #welcome(frame) {
     this.server = frame;
     this.state = "open";
-    this.#failures = 0;
+    this.#welcomed = this.#env.timers.now();
     this.#hint = null;
     this.problem = null;
     for (const wanted of this.#wanted.values()) this.#ask(wanted);
@@ -164,14 +167,24 @@ export class LiveClient {
     } else {
       this.#drop();
       this.state = "waiting";
-      const pause = this.#hint ?? Math.min(15_000, 500 * 2 ** this.#failures);
-      this.#hint = null;
-      this.#failures++;
-      const wait = Math.round(pause * (0.75 + 0.5 * this.#env.random()));
+      const wait = this.#pause();
       this.retryAt = this.#env.timers.now() + wait;
       this.#retry = this.#env.timers.set(() => this.start(), wait);
     }
     this.#env.changed(null);
+  }
+
+  // pause is how long to wait: what the server said, which is different for each client already, or longer each time. Who
+  // lets us in and breaks off at once is no better than who doesn't let us in.
+  #pause() {
+    const now = this.#env.timers.now();
+    if (this.#welcomed !== null && Math.abs(now - this.#welcomed) >= LASTED) this.#failures = 0;
+    this.#welcomed = null;
+    const hint = this.#hint;
+    this.#hint = null;
+    if (hint !== null) return hint;
+    const pause = Math.min(15_000, 500 * 2 ** this.#failures++);
+    return Math.round(pause * (0.75 + 0.5 * this.#env.random()));
   }
 
   #end(problem) {

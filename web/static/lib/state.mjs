@@ -6,7 +6,7 @@ import { timeLeft } from "./freshness.mjs";
 import { LiveClient } from "./live.mjs";
 import { Log } from "./log.mjs";
 import * as prefs from "./prefs.mjs";
-import { get, history } from "./rest.mjs";
+import { clockAhead, get, history } from "./rest.mjs";
 import { LiveData } from "./view.mjs";
 
 // The page's data, from the server to signals that the parts read. Three subscriptions on one connection: "tiles" are the
@@ -95,7 +95,8 @@ async function loadMetrics() {
 const currentPeriod = () => PERIODS.live[prefs.period.peek()];
 
 // watch asks for what the page needs as it is now: first the numbers alone, which the server has at hand, then also the
-// lines, which it has to compute. A hidden page needs little; one that comes back starts anew, so that there is no hole.
+// lines, which it has to compute. A hidden page needs little, and no lines; one that comes back starts anew, so that there is
+// no hole.
 function watch() {
   if (!live) return;
   const max_hz = document.hidden ? HIDDEN_HZ : VISIBLE_HZ;
@@ -103,7 +104,7 @@ function watch() {
   const backfill = `${Math.ceil((2 * currentPeriod() + longest) / 60_000) + 1}m`;
   if (live.grouped.length > 0) client.watch("groups", { metrics: live.grouped.map((m) => m.name), max_hz });
   if (live.plain.length === 0) return;
-  client.watch("tiles", { metrics: live.plain.map((m) => m.name), max_hz, ...(numbers && { backfill }) });
+  client.watch("tiles", { metrics: live.plain.map((m) => m.name), max_hz, ...(numbers && !document.hidden && { backfill }) });
 }
 
 function changed(name, op) {
@@ -199,7 +200,7 @@ async function fill({ metric, group, from }) {
   if (filling.has(series)) return;
   filling.add(series);
   try {
-    const to = Date.now() + 60_000;
+    const to = Date.now() + clockAhead + 60_000;
     const start = from === null ? to - 2 * currentPeriod() - metric.size_ms - 120_000 : from - metric.size_ms;
     const answer = await history(metric.name, { from: start, to, group, limit: 1 });
     if (answer.series.length > 0) series.fill(answer.series[0].points, answer.step_ms);
