@@ -173,7 +173,7 @@ func (l *loop) assign(ends []End, epochs map[event.PartitionID]EpochEnd) {
 		positions[e.Partition] = l.intake.partitions[e.Partition].position
 	}
 	if len(positions) > 0 {
-		l.source().Assign(positions)
+		l.readFrom(positions)
 		if l.intake.braked != "" {
 			l.source().Pause(sortedIDs(positions))
 		}

@@ -9,11 +9,9 @@ import (
 // course says which records of a partition a fold takes: those from next on, outside of the gaps, before the end. It is owned
 // by the loop; partitions of which everything is taken have none.
 type course struct {
-	next   event.Offset // the first that has not been taken
-	end    event.Offset // the target's position; noEnd without a target
-	gaps   []Gap        // not jumped yet, by From
-	jumped bool         // reading was sent behind a gap, and nothing has come from there yet
-	tried  bool         // once more
+	next event.Offset // the first that has not been taken
+	end  event.Offset // the target's position; noEnd without a target
+	gaps []Gap        // not jumped yet, by From
 }
 
 // noEnd is the end of a course that goes on for ever.
@@ -60,9 +58,8 @@ func (c *course) keep(f *Fetched) (leapt bool) {
 	}
 	f.Records = kept
 	if f.Position > c.next {
-		c.next, c.jumped, c.tried = min(f.Position, c.end), false, false
+		c.next = min(f.Position, c.end)
 		leapt = c.jump()
-		c.jumped = leapt
 	}
 	f.Position = c.next
 	return leapt
@@ -85,11 +82,7 @@ func (l *loop) follow(f *arrival) (says bool) {
 		l.source().Pause([]event.PartitionID{f.Partition})
 	case leapt:
 		f.Err = nil // of what is in the gap
-		l.source().Assign(map[event.PartitionID]event.Offset{f.Partition: c.next})
-	case f.Err != nil && c.jumped && !c.tried:
-		// It may have been on its way when reading was sent on.
-		c.tried, f.Err = true, nil
-		l.source().Assign(map[event.PartitionID]event.Offset{f.Partition: c.next})
+		l.readFrom(map[event.PartitionID]event.Offset{f.Partition: c.next})
 	}
 	return f.Err != nil || c.next > from
 }

@@ -242,7 +242,7 @@ func (l *loop) readOn(before *partition, c *gapChange, e End) {
 	delete(l.courses, p.id)
 	l.ends[p.id] = e
 	l.idleness.Restart(p.id)
-	l.source().Assign(map[event.PartitionID]event.Offset{p.id: c.To})
+	l.readFrom(map[event.PartitionID]event.Offset{p.id: c.To})
 }
 
 // answer tells those who wait for decisions that the commit is durable.

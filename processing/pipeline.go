@@ -222,8 +222,12 @@ func (l *loop) take(ctx context.Context, answer []arrival) {
 	now := time.Now()
 	good := answer[:0]
 	for _, f := range answer {
-		if l.faults[f.Partition] != nil || l.intake.partitions[f.Partition] == nil {
+		p := l.intake.partitions[f.Partition]
+		if l.faults[f.Partition] != nil || p == nil {
 			continue // what follows a fault may leave a gap
+		}
+		if f.Assignment != p.reading {
+			continue // it was on its way when reading was sent on
 		}
 		if !l.follow(&f) {
 			continue
@@ -232,7 +236,7 @@ func (l *loop) take(ctx context.Context, answer []arrival) {
 			l.fault(f.Partition, kindOf(f.Err), f.Err.Error())
 			continue
 		}
-		l.intake.partitions[f.Partition].fetched = f.Position
+		p.fetched = f.Position
 		if len(f.Records) > 0 {
 			l.idleness.Read(f.Partition, now)
 		}
@@ -245,6 +249,14 @@ func (l *loop) take(ctx context.Context, answer []arrival) {
 }
 
 func (l *loop) source() Source { return l.pipeline.source }
+
+// readFrom reads partitions from some offsets on. What was fetched of them before and is still on its way will not be taken.
+func (l *loop) readFrom(positions map[event.PartitionID]event.Offset) {
+	reading := l.source().Assign(positions)
+	for id := range positions {
+		l.intake.partitions[id].reading = reading
+	}
+}
 
 // commit asks the workers for what they have folded and gives it to the committer.
 func (l *loop) commit(ctx context.Context) {

@@ -16,8 +16,9 @@ type Source interface {
 	// those of the topic that is there now.
 	Open(ctx context.Context, waiting func(reason error)) (Topic, error)
 	// Assign starts reading partitions at given offsets; it may be called again as partitions are added, and for those that
-	// are read, paused or not, to go on elsewhere.
-	Assign(positions map[event.PartitionID]event.Offset)
+	// are read, paused or not, to go on elsewhere. What Poll returns of them from then on is of this assignment, or says by
+	// its number that it was fetched before.
+	Assign(positions map[event.PartitionID]event.Offset) Assignment
 	// Poll waits for the next fetch answer and returns all of it. It returns an empty answer when ctx ends.
 	Poll(ctx context.Context) []Fetched
 	// Pause stops fetching of partitions and Resume starts it again. What Poll has returned stays valid.
@@ -37,6 +38,9 @@ type Source interface {
 	ReportPositions(ctx context.Context, next map[event.PartitionID]event.Offset) error
 }
 
+// Assignment numbers the calls of Assign of one Source, from 1 on.
+type Assignment uint64
+
 // Topic is the identity of the events topic.
 type Topic struct {
 	ClusterID  string
@@ -51,7 +55,8 @@ type Fetched struct {
 	Records     []event.Record
 	Position    event.Offset // the next offset to fetch: past control records and aborted ones too
 	LeaderEpoch int32
-	Err         error // not nil: the partition can't be read on, e.g. ErrOffsetOutOfRange
+	Assignment  Assignment // that it was fetched under
+	Err         error      // not nil: the partition can't be read on, e.g. ErrOffsetOutOfRange
 }
 
 // End is what the cluster says of a partition.

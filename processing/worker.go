@@ -75,6 +75,7 @@ type partition struct {
 	position  event.Offset
 	topicID   [16]byte     // of the log that is read
 	fetched   event.Offset // what the source has to give next; the loop's
+	reading   Assignment   // answers of others are of a reading that was given up; the loop's
 	anchor    Anchor
 	epoch     int32
 	moved     bool

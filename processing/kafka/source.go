@@ -60,6 +60,8 @@ func (o *SourceOptions) Validate() error {
 //     of it is dropped, until Assign names it again: an error that is fetched again and again would keep a core busy.
 //  3. Errors that pass are retried by the client and not reported: no leader, a broker that is away, or one that doesn't
 //     let us in, which somebody may mend.
+//  4. Nothing is assigned between the client's giving an answer and its being numbered: Assign ends a poll that waits and
+//     takes its turn before the next one. What the client has fetched and not given then is dropped by it.
 type Source struct {
 	opts   SourceOptions
 	client *kgo.Client
@@ -67,10 +69,20 @@ type Source struct {
 
 	records sync.Pool // of *[]event.Record
 
-	mu       sync.Mutex
-	assigned map[event.PartitionID]bool // true: faulted, rule 2; owned by mu
-	topicID  [16]byte                   // as Open saw it last; owned by mu
-	reading  [16]byte                   // of the topic whose partitions the client reads; owned by mu
+	mu        sync.Mutex
+	assigned  map[event.PartitionID]assigned // owned by mu
+	last      processing.Assignment          // owned by mu
+	topicID   [16]byte                       // as Open saw it last; owned by mu
+	reading   [16]byte                       // of the topic whose partitions the client reads; owned by mu
+	polling   context.CancelFunc             // ends the poll that is under way; nil: none is; owned by mu
+	assigning int                            // calls of Assign that want their turn; owned by mu
+	turn      sync.Cond                      // one of the two has changed
+}
+
+// assigned is a partition that is read.
+type assigned struct {
+	number  processing.Assignment
+	faulted bool // rule 2
 }
 
 var _ processing.Source = (*Source)(nil)
@@ -93,7 +105,9 @@ func NewSource(opts SourceOptions) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Source{opts: opts, client: client, adm: kadm.NewClient(client), assigned: map[event.PartitionID]bool{}}, nil
+	s := &Source{opts: opts, client: client, adm: kadm.NewClient(client), assigned: map[event.PartitionID]assigned{}}
+	s.turn.L = &s.mu
+	return s, nil
 }
 
 // Close ends every fetch. A Poll that waits returns.
@@ -136,9 +150,17 @@ func (s *Source) Open(ctx context.Context, waiting func(reason error)) (processi
 // Assign starts reading partitions. One that is already read starts again at its new position. The client holds on to the
 // topic that it knows until it is told to forget it: if Open has seen another one since, no partition of the old one is
 // read any more.
-func (s *Source) Assign(positions map[event.PartitionID]event.Offset) {
+func (s *Source) Assign(positions map[event.PartitionID]event.Offset) processing.Assignment {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.assigning++
+	for s.polling != nil {
+		s.polling()
+		s.turn.Wait()
+	}
+	s.assigning--
+	s.turn.Broadcast()
+	s.last++
 	if s.reading != s.topicID {
 		if s.reading != [16]byte{} {
 			s.client.PurgeTopicsFromConsuming(s.opts.Topic)
@@ -151,7 +173,7 @@ func (s *Source) Assign(positions map[event.PartitionID]event.Offset) {
 		if _, ok := s.assigned[p]; ok {
 			again = append(again, p)
 		}
-		s.assigned[p] = false
+		s.assigned[p] = assigned{number: s.last}
 		offsets[int32(p)] = kgo.NewOffset().At(int64(at))
 	}
 	if len(again) > 0 {
@@ -160,6 +182,7 @@ func (s *Source) Assign(positions map[event.PartitionID]event.Offset) {
 	// They may have been paused, also before they were ever read.
 	s.client.ResumeFetchPartitions(s.of(slices.Collect(maps.Keys(positions))))
 	s.client.AddConsumePartitions(map[string]map[int32]kgo.Offset{s.opts.Topic: offsets})
+	return s.last
 }
 
 // Pause stops fetching of partitions. What was fetched and not yet polled is fetched again after Resume.
@@ -175,7 +198,7 @@ func (s *Source) Resume(partitions []event.PartitionID) {
 	defer s.mu.Unlock()
 	sound := make([]event.PartitionID, 0, len(partitions))
 	for _, p := range partitions {
-		if !s.assigned[p] {
+		if !s.assigned[p].faulted {
 			sound = append(sound, p)
 		}
 	}
@@ -196,17 +219,33 @@ func (s *Source) of(partitions []event.PartitionID) map[string][]int32 {
 // Poll waits for the next answer and returns all of it, by partition. It is empty only if ctx or the source has ended.
 func (s *Source) Poll(ctx context.Context) []processing.Fetched {
 	for {
-		fetches := s.client.PollFetches(ctx)
-		answer := s.convert(fetches)
-		if len(answer) > 0 || ctx.Err() != nil || fetches.IsClientClosed() {
+		answer, closed := s.pollOnce(ctx)
+		if len(answer) > 0 || ctx.Err() != nil || closed {
 			return answer
 		}
 	}
 }
 
-func (s *Source) convert(fetches kgo.Fetches) []processing.Fetched {
+// pollOnce returns what the client gives, or nothing when a partition is to be assigned: rule 4.
+func (s *Source) pollOnce(ctx context.Context) (answer []processing.Fetched, closed bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.mu.Lock()
+	for s.assigning > 0 {
+		s.turn.Wait()
+	}
+	s.polling = cancel
+	s.mu.Unlock()
+	fetches := s.client.PollFetches(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.polling = nil
+	s.turn.Broadcast()
+	return s.convert(fetches), fetches.IsClientClosed()
+}
+
+// convert numbers and translates an answer. The lock is held.
+func (s *Source) convert(fetches kgo.Fetches) []processing.Fetched {
 	var answer []processing.Fetched
 	fetches.EachPartition(func(ft kgo.FetchTopicPartition) {
 		if ft.Partition < 0 {
@@ -214,11 +253,11 @@ func (s *Source) convert(fetches kgo.Fetches) []processing.Fetched {
 			return
 		}
 		p := event.PartitionID(ft.Partition)
-		faulted, ok := s.assigned[p]
-		if !ok || faulted {
+		a, ok := s.assigned[p]
+		if !ok || a.faulted {
 			return
 		}
-		f := processing.Fetched{Partition: p, LeaderEpoch: -1}
+		f := processing.Fetched{Partition: p, LeaderEpoch: -1, Assignment: a.number}
 		if n := len(ft.Records); n > 0 {
 			last := ft.Records[n-1]
 			f.Position = event.Offset(last.Offset + 1)
@@ -240,11 +279,11 @@ func (s *Source) faultAll(answer []processing.Fetched, err error) []processing.F
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, kgo.ErrClientClosed) {
 		return answer
 	}
-	for p, faulted := range s.assigned {
-		if faulted {
+	for p, a := range s.assigned {
+		if a.faulted {
 			continue
 		}
-		answer = append(answer, processing.Fetched{Partition: p, LeaderEpoch: -1, Err: s.fault(p, err)})
+		answer = append(answer, processing.Fetched{Partition: p, LeaderEpoch: -1, Assignment: a.number, Err: s.fault(p, err)})
 	}
 	return answer
 }
@@ -265,7 +304,7 @@ func (s *Source) fault(p event.PartitionID, err error) error {
 	case errors.As(err, &lost):
 		err = fmt.Errorf("%w: read up to %d, now it ends at %d", processing.ErrLogTruncated, lost.ConsumedTo, lost.ResetTo)
 	}
-	s.assigned[p] = true
+	s.assigned[p] = assigned{number: s.assigned[p].number, faulted: true}
 	s.client.PauseFetchPartitions(s.of([]event.PartitionID{p}))
 	return fmt.Errorf("read %s/%d: %w", s.opts.Topic, p, err)
 }

@@ -103,7 +103,7 @@ func TestSourceRecords(t *testing.T) {
 	for len(got) == 0 {
 		got = s.Poll(ctx)
 	}
-	if diff := cmp.Diff([]processing.Fetched{{Partition: 1, Records: want, Position: 3, LeaderEpoch: 0}}, got); diff != "" {
+	if diff := cmp.Diff([]processing.Fetched{{Partition: 1, Records: want, Position: 3, LeaderEpoch: 0, Assignment: 1}}, got); diff != "" {
 		t.Errorf("fetched (-want +got):\n%s", diff)
 	}
 	must(t, s.ReportPositions(ctx, map[event.PartitionID]event.Offset{1: 3}))

@@ -20,6 +20,9 @@ type Reader struct {
 	paused    map[event.PartitionID]bool
 	reported  map[event.PartitionID]event.Offset
 	fetched   map[event.PartitionID]int
+	last      processing.Assignment
+	assigned  map[event.PartitionID]processing.Assignment
+	holding   bool // answers stay with Poll, see Hold
 }
 
 var _ processing.Source = (*Reader)(nil)
@@ -30,6 +33,7 @@ func (l *Log) Reader() *Reader {
 		log: l, positions: make(map[event.PartitionID]event.Offset), paused: make(map[event.PartitionID]bool),
 		errors: make(map[event.PartitionID]int), stopped: make(map[event.PartitionID]bool),
 		reported: make(map[event.PartitionID]event.Offset), fetched: make(map[event.PartitionID]int),
+		assigned: make(map[event.PartitionID]processing.Assignment),
 	}
 }
 
@@ -87,14 +91,17 @@ func (r *Reader) Open(ctx context.Context, waiting func(reason error)) (processi
 }
 
 // Assign implements processing.Source.
-func (r *Reader) Assign(positions map[event.PartitionID]event.Offset) {
+func (r *Reader) Assign(positions map[event.PartitionID]event.Offset) (a processing.Assignment) {
 	r.log.change(func() {
+		r.last++
+		a = r.last
 		for p, o := range positions {
-			r.positions[p] = o
+			r.positions[p], r.assigned[p] = o, a
 			delete(r.paused, p)
 			delete(r.stopped, p)
 		}
 	})
+	return a
 }
 
 // Poll implements processing.Source.
@@ -102,12 +109,35 @@ func (r *Reader) Poll(ctx context.Context) []processing.Fetched {
 	for {
 		answer, changed := r.fetch()
 		if len(answer) > 0 {
+			r.hand(ctx)
 			return answer
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
 			return nil
+		}
+	}
+}
+
+// Hold keeps the next answer on its way, however long, until Release.
+func (r *Reader) Hold() { r.log.change(func() { r.holding = true }) }
+
+// Release is the end of Hold.
+func (r *Reader) Release() { r.log.change(func() { r.holding = false }) }
+
+// hand waits while answers are held.
+func (r *Reader) hand(ctx context.Context) {
+	for ctx.Err() == nil {
+		r.log.mu.Lock()
+		holding, changed := r.holding, r.log.changed
+		r.log.mu.Unlock()
+		if !holding {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
 		}
 	}
 }
@@ -135,12 +165,12 @@ func (r *Reader) fetchOf(id event.PartitionID, p *partition) (processing.Fetched
 	if err := r.refusal(p, from, &to); err != nil {
 		r.errors[id]++
 		r.stopped[id] = true
-		return processing.Fetched{Partition: id, Err: err}, true
+		return processing.Fetched{Partition: id, Assignment: r.assigned[id], Err: err}, true
 	}
 	if p.stalled || to <= from {
 		return processing.Fetched{}, false
 	}
-	f := processing.Fetched{Partition: id, Position: to, LeaderEpoch: p.epochAt(to - 1)}
+	f := processing.Fetched{Partition: id, Position: to, LeaderEpoch: p.epochAt(to - 1), Assignment: r.assigned[id]}
 	for _, rec := range p.entries[from-p.start : to-p.start] {
 		if !p.control[rec.Offset] {
 			f.Records = append(f.Records, rec)
