@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/tidemark/tidemark/processing/kafka"
 )
@@ -19,6 +20,18 @@ type kafkaFlags struct {
 	Username       string `name:"kafka-sasl-username" placeholder:"NAME" help:"User name for SASL."`
 	PasswordFile   string `name:"kafka-sasl-password-file" placeholder:"FILE" help:"File with the password for SASL. Or the environment has it, in TIDEMARK_KAFKA_SASL_PASSWORD."`
 	AllowPlaintext bool   `name:"kafka-sasl-allow-plaintext" help:"Let PLAIN send the password over connections that are not encrypted."`
+}
+
+// patienceFlags are for commands that a person waits for: a server waits for its brokers however long.
+type patienceFlags struct {
+	KafkaWait time.Duration `name:"kafka-wait" default:"30s" help:"How long to wait for brokers that don't answer at the beginning; 0 is for ever."`
+}
+
+func (f *patienceFlags) validate() error {
+	if f.KafkaWait < 0 {
+		return usageError{errors.New("--kafka-wait: must not be negative")}
+	}
+	return nil
 }
 
 // passwordVariable has no flag beside it: what stands on a command line is shown to all users of a machine.

@@ -18,6 +18,7 @@ type rebuildCommand struct {
 	Data         string   `default:"./tidemark-data" placeholder:"DIR" help:"Data directory. A server that runs on it does the work; the flags below are for when none does."`
 	KafkaBrokers []string `placeholder:"HOST:PORT" help:"Brokers that have the log. Without them: the embedded broker of the data directory."`
 	kafkaFlags
+	patienceFlags
 	EventsTopic string `default:"events" help:"Topic that events are read from."`
 	framingFlags
 	definitionFlags
@@ -90,7 +91,7 @@ func (c *rebuildCommand) settings(std *streams, logger *slog.Logger) (*definitio
 	security, insecure := c.security(c.KafkaBrokers, std, logger)
 	framing, unframed := c.openFraming(plan, logger)
 	framing.close() // the schemas that were used are in the state
-	return plan, security, framing, errors.Join(c.workerFlags.validate(), err, insecure, unframed)
+	return plan, security, framing, errors.Join(c.workerFlags.validate(), c.patienceFlags.validate(), err, insecure, unframed)
 }
 
 // rebuild does it here. The store stays locked meanwhile: no server can start.
@@ -107,7 +108,7 @@ func (c *rebuildCommand) rebuild(ctx context.Context, std *streams, logger *slog
 		return err
 	}
 	defer func() { err = errors.Join(err, old.Close()) }()
-	cluster, stop, err := openLog(c.KafkaBrokers, security, c.Data, logger)
+	cluster, stop, err := openLog(kafka.Cluster{Brokers: c.KafkaBrokers, Security: security, Logger: logger, Patience: c.KafkaWait}, c.Data)
 	if err != nil {
 		return err
 	}

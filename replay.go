@@ -29,6 +29,7 @@ type replayCommand struct {
 	Verify       bool     `help:"Compare both states: print 'match', or the first window that differs and end with 1."`
 	KafkaBrokers []string `placeholder:"HOST:PORT" help:"Brokers that have the log. Without them: the embedded broker of --from-store, which must not be running."`
 	kafkaFlags
+	patienceFlags
 	EventsEncoding string `enum:"auto,avro,avro-single-object,avro-confluent,json" default:"auto" help:"How events are encoded: auto tells by the first byte; or avro (raw binary), avro-single-object, avro-confluent, json."`
 	definitionFlags
 	workerFlags
@@ -57,7 +58,7 @@ func (c *replayCommand) Run(ctx context.Context, std *streams) (err error) {
 		return fmt.Errorf("the store in %s has read nothing yet: there is nothing to fold again", c.FromStore)
 	}
 	restrictFiles()
-	cluster, stop, err := openLog(c.KafkaBrokers, security, c.FromStore, logger)
+	cluster, stop, err := openLog(kafka.Cluster{Brokers: c.KafkaBrokers, Security: security, Logger: logger, Patience: c.KafkaWait}, c.FromStore)
 	if err != nil {
 		return err
 	}
@@ -76,7 +77,7 @@ func (c *replayCommand) check(std *streams) error {
 func (c *replayCommand) settings(std *streams, logger *slog.Logger) (*definition.Plan, *kafka.Security, error) {
 	plan, err := c.load()
 	security, insecure := c.security(c.KafkaBrokers, std, logger)
-	return plan, security, errors.Join(c.workerFlags.validate(), err, insecure)
+	return plan, security, errors.Join(c.workerFlags.validate(), c.patienceFlags.validate(), err, insecure)
 }
 
 // replay makes the new store. One that does not get where it should is removed.
@@ -183,12 +184,19 @@ func inUse(err error) error {
 	return err
 }
 
-// storeIn finds the store in a data directory, or in a backup.
+// storeIn finds the store in a data directory, or in a backup, whose files must be those that were backed up.
 func storeIn(dir, flag string) (string, error) {
 	for _, path := range []string{filepath.Join(dir, "store"), dir} {
-		if store.Exists(path) {
-			return path, nil
+		if !store.Exists(path) {
+			continue
 		}
+		if err := store.CheckBackup(store.Default().FS, filepath.Dir(path)); err != nil {
+			return "", fmt.Errorf("%s: %w", flag, err)
+		}
+		return path, nil
+	}
+	if err := store.CheckBackup(store.Default().FS, dir); err != nil {
+		return "", fmt.Errorf("%s: %w", flag, err) // one that has lost its store
 	}
 	return "", usageError{fmt.Errorf("%s: there is no store in %s", flag, dir)}
 }
@@ -233,16 +241,15 @@ func sameDefinitions(plan *definition.Plan, starts []processing.Start) error {
 	return errors.Join(faults...)
 }
 
-// openLog is the cluster that has the log: the brokers, or the embedded broker of a data directory.
-func openLog(brokers []string, security *kafka.Security, dir string, logger *slog.Logger) (kafka.Cluster, func() error, error) {
-	cluster := kafka.Cluster{Brokers: brokers, Security: security, Logger: logger}
+// openLog is the cluster that has the log: that of the brokers, or the embedded broker of a data directory.
+func openLog(cluster kafka.Cluster, dir string) (kafka.Cluster, func() error, error) {
 	stop := func() error { return nil }
-	if len(brokers) == 0 {
+	if len(cluster.Brokers) == 0 {
 		path := filepath.Join(dir, "broker")
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return cluster, nil, usageError{fmt.Errorf("--kafka-brokers: needed, as %s has no embedded broker", dir)}
 		}
-		broker, err := kafka.StartBroker(kafka.BrokerOptions{Listen: "127.0.0.1:0", Dir: path, Logger: logger})
+		broker, err := kafka.StartBroker(kafka.BrokerOptions{Listen: "127.0.0.1:0", Dir: path, Logger: cluster.Logger})
 		if err != nil {
 			return cluster, nil, err
 		}

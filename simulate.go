@@ -17,6 +17,7 @@ import (
 type simulateCommand struct {
 	KafkaBrokers []string `default:"127.0.0.1:9092" placeholder:"HOST:PORT" help:"Brokers to write to."`
 	kafkaFlags
+	patienceFlags
 	EventsTopic string        `default:"events" help:"Topic to write to."`
 	Rate        float64       `default:"1000" help:"Events per second, averaged over a day; 0 is as fast as possible, and then event time ends now."`
 	Count       int64         `placeholder:"N" help:"How many events."`
@@ -48,7 +49,7 @@ func (c *simulateCommand) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	writer, err := kafka.NewWriter(kafka.WriterOptions{
-		Cluster: kafka.Cluster{Brokers: c.KafkaBrokers, Security: security, Logger: logger}, Topic: c.EventsTopic, Compression: kafka.LZ4,
+		Cluster: kafka.Cluster{Brokers: c.KafkaBrokers, Security: security, Logger: logger, Patience: c.KafkaWait}, Topic: c.EventsTopic, Compression: kafka.LZ4,
 	})
 	if err != nil {
 		return usageError{err}
@@ -96,7 +97,7 @@ func (c *simulateCommand) check(std *streams) error {
 
 // settings is what the flags say. It reports everything that is wrong.
 func (c *simulateCommand) settings(std *streams, logger *slog.Logger) (simulator.Options, *kafka.Security, error) {
-	var faults []error
+	faults := []error{c.patienceFlags.validate()}
 	wrong := func(is bool, what string) {
 		if is {
 			faults = append(faults, usageError{errors.New(what)})

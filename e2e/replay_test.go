@@ -68,6 +68,13 @@ func TestReplayOfTheBinary(t *testing.T) {
 	wantTool(t, 0, "match", "replay", "--from-store", at("data"), "--into", at("four"), "--verify", "--workers", "4")
 	wantTool(t, 0, "match", "replay", "--from-store", at("data"), "--into", at("on"), "--verify", "--base", at("base"))
 	wantTool(t, 0, "match", "replay", "--from-store", at("data"), "--into", at("on and on"), "--verify", "--base", at("on"))
+	if err := os.CopyFS(at("before/store"), os.DirFS(at("base"))); err != nil {
+		t.Fatal(err)
+	}
+	tool(t, "backup", "--data", at("before"), "--to", at("backup"))
+	wantTool(t, 0, "match", "replay", "--from-store", at("data"), "--into", at("on from a backup"), "--verify", "--base", at("backup"))
+	damage(t, at("backup/store"))
+	wantTool(t, 1, "--base: not a whole backup: ", "replay", "--from-store", at("data"), "--into", at("never"), "--verify", "--base", at("backup"))
 	if want, got := tool(t, "digest", "--data", at("data")), tool(t, "digest", "--data", at("four")); want != got {
 		t.Errorf("digests were:\n%sand are:\n%s", want, got)
 	}
@@ -89,5 +96,29 @@ func TestReplayOfTheBinary(t *testing.T) {
 	wantTool(t, 0, "match", "replay", "--from-store", at("data"), "--into", at("still"), "--verify", "--base", at("base"))
 	if _, err := os.Stat(at("used")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a replay that was refused has left a directory: %v", err)
+	}
+}
+
+// damage flips a bit of the largest file in a directory.
+func damage(t *testing.T, dir string) {
+	t.Helper()
+	var largest string
+	var content []byte
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(filepath.Join(dir, f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(b) > len(content) {
+			largest, content = filepath.Join(dir, f.Name()), b
+		}
+	}
+	content[len(content)/2] ^= 4
+	if err := os.WriteFile(largest, content, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

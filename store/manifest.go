@@ -143,6 +143,19 @@ func parseManifest(text []byte, path string) (*Manifest, error) {
 	return &m, nil
 }
 
+// CheckBackup does what Restore does before it installs anything, if a directory is a backup: it returns ErrBadBackup with the
+// name of the first file that is not as it was. Of any other directory it says nothing.
+func CheckBackup(fsys vfs.FS, dir string) error {
+	if _, err := fsys.Stat(fsys.PathJoin(dir, manifestName)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	m, err := ReadManifest(fsys, dir)
+	if err != nil {
+		return err
+	}
+	return m.Verify(fsys, dir)
+}
+
 // Verify reads all files of a backup and compares them with its manifest. It returns ErrBadBackup with the name of the first
 // that is not as it was.
 func (m *Manifest) Verify(fsys vfs.FS, dir string) error {
@@ -152,6 +165,9 @@ func (m *Manifest) Verify(fsys vfs.FS, dir string) error {
 		return fmt.Errorf("%w: list %s: %w", ErrBadBackup, dir, err)
 	}
 	for _, name := range names {
+		if name == lockName {
+			continue // somebody has looked at the store; it is empty
+		}
 		if !slices.ContainsFunc(m.Files, func(f ManifestFile) bool { return f.Name == name }) {
 			return fmt.Errorf("%w: %s is not in the manifest", ErrBadBackup, fsys.PathJoin(dir, name))
 		}

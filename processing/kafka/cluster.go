@@ -18,6 +18,7 @@ type Cluster struct {
 	Security *Security // nil: none
 	ClientID string    // what brokers log; empty: "tidemark"
 	Logger   *slog.Logger
+	Patience time.Duration // with brokers none of which answers the first question; 0: until somebody stops waiting
 
 	dial dialer // nil: TCP
 }
@@ -32,6 +33,9 @@ func (c *Cluster) Validate() error {
 		if _, _, err := net.SplitHostPort(b); err != nil {
 			faults = append(faults, fmt.Errorf("brokers: %w", err))
 		}
+	}
+	if c.Patience < 0 {
+		faults = append(faults, fmt.Errorf("patience: %v is negative", c.Patience))
 	}
 	if c.Logger == nil {
 		faults = append(faults, errors.New("logger: missing"))

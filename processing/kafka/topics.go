@@ -73,12 +73,21 @@ type asker struct {
 	hasty   bool               // don't wait for what somebody has to mend: certificates, passwords
 }
 
+// ErrNoBroker is returned when no broker has answered for as long as the cluster's Patience lasts.
+var ErrNoBroker = errors.New("no broker answers")
+
 // describe asks for the metadata of topics.
 func (a *asker) describe(ctx context.Context, topics ...string) (kadm.Metadata, error) {
 	say := every{interval: 30 * time.Second}
+	brokers := strings.Join(a.cluster.Brokers, ",")
+	began, patience := time.Now(), a.cluster.Patience
 	for {
 		// The client tries for some seconds by itself; the limit lets us tell the user meanwhile.
-		try, cancel := context.WithTimeout(ctx, 5*time.Second)
+		limit := 5 * time.Second
+		if patience > 0 {
+			limit = min(limit, max(patience-time.Since(began), time.Millisecond))
+		}
+		try, cancel := context.WithTimeout(ctx, limit)
 		found, err := a.adm.Metadata(try, topics...)
 		cancel()
 		switch {
@@ -87,7 +96,9 @@ func (a *asker) describe(ctx context.Context, topics ...string) (kadm.Metadata, 
 		case ctx.Err() != nil:
 			return found, ctx.Err()
 		case isFinal(err), a.hasty && isAccess(err):
-			return found, fmt.Errorf("ask %s for metadata: %w", strings.Join(a.cluster.Brokers, ","), err)
+			return found, fmt.Errorf("ask %s for metadata: %w", brokers, err)
+		case patience > 0 && time.Since(began) >= patience:
+			return found, fmt.Errorf("%w: waited %v for %s: %w", ErrNoBroker, patience, brokers, err)
 		}
 		if a.waiting != nil {
 			a.waiting(err)
@@ -95,7 +106,11 @@ func (a *asker) describe(ctx context.Context, topics ...string) (kadm.Metadata, 
 		if say.allow(time.Now()) {
 			a.cluster.Logger.Warn(lament(err), "brokers", a.cluster.Brokers, "error", err)
 		}
-		if !pause(ctx, time.Second) {
+		again := time.Second
+		if patience > 0 {
+			again = min(again, max(patience-time.Since(began), 0))
+		}
+		if !pause(ctx, again) {
 			return found, ctx.Err()
 		}
 	}
