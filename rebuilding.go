@@ -89,7 +89,21 @@ func (r *remake) target(ctx context.Context) (*processing.Target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look at the log: %w", err)
 	}
-	return processing.Retarget(old, topic, ends)
+	target, err := processing.Retarget(old, topic, ends)
+	if err == nil {
+		target.Revision, err = r.highestRevision()
+	}
+	return target, err
+}
+
+// highestRevision is how far the revisions have got that the old state has published, or is about to.
+func (r *remake) highestRevision() (_ int, err error) {
+	v, err := r.old.View()
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, v.Close()) }()
+	return v.HighestRevision(r.plan)
 }
 
 // journal is where the old state stands, and what it has decided.

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -295,14 +296,21 @@ func TestBackupAndRebuildGoOnToTheSameDigest(t *testing.T) {
 }
 
 // finalsOnce returns how many finals read-committed consumers of the outputs have heard, each of them once, whoever published it.
+// Revisions never fall.
 func (s *stage) finalsOnce() int {
 	s.t.Helper()
-	seen := map[string]string{}
+	seen, revisions := map[string]string{}, map[string]int{}
 	for _, r := range committed(s.t, s.addr, "on-metrics") {
+		id := header(r, "tidemark-id")
+		revision, err := strconv.Atoi(header(r, "tidemark-revision"))
+		if err != nil || revision < revisions[id] {
+			s.t.Errorf("%s has revision %d after %d, %v", id, revision, revisions[id], err)
+		}
+		revisions[id] = revision
 		if header(r, "tidemark-kind") != "final" {
 			continue
 		}
-		id, entry := header(r, "tidemark-id"), header(r, "tidemark-epoch")+"/"+header(r, "tidemark-seq")
+		entry := header(r, "tidemark-epoch") + "/" + header(r, "tidemark-seq")
 		if before := seen[id]; before != "" {
 			s.t.Errorf("the final of %s was published as %s, and as %s", id, before, entry)
 		}

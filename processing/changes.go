@@ -30,6 +30,7 @@ type Changes struct {
 	Digests     []DefinitionDigest // those that changed, whole
 	Gaps        []Gap              // accepted with this commit
 	Faults      []Fault            // found since the last commit, or cleared
+	Heard       *Heard             // nil: as it was
 	AtMs        int64              // wall clock of the commit, for people only
 }
 
@@ -268,6 +269,14 @@ type State struct {
 	Digests     []DefinitionDigest
 	Gaps        []Gap   // by partition, then To
 	Faults      []Fault // that stood at the last commit, by partition
+	Heard       Heard   // what others have read before a silent fold
+}
+
+// Heard is what others have read of the windows that a silent fold has closed: how far their revisions have got is no function
+// of the log, so those that are published from then on begin above all of them.
+type Heard struct {
+	Revision  int          // the highest; 0: nothing was heard
+	Watermark event.Millis // where the silent fold ended: of the windows that W had passed then
 }
 
 // PaneBlock is the merged block of an open pane.

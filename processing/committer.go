@@ -69,6 +69,7 @@ type opening struct {
 	floors   []Floor
 	gaps     []Gap
 	schemas  []Schema
+	heard    *Heard
 }
 
 // commitDone tells the loop of a commit.
@@ -115,7 +116,7 @@ func (c *committer) commit(j *job) (commitDone, error) {
 	w := max(c.watermark, j.watermark)
 	ch := &Changes{Watermark: w, Newest: max(c.newest, j.harvest.newest), Faults: j.faults, AtMs: began.UnixMilli()}
 	ch.Definitions, ch.Sessions, ch.Floors, ch.Gaps = c.opening.starts, c.opening.sessions, c.opening.floors, c.opening.gaps
-	ch.Schemas = append(c.opening.schemas, j.schemas...)
+	ch.Schemas, ch.Heard = append(c.opening.schemas, j.schemas...), c.opening.heard
 	touched := c.fold(ch, j.harvest.deltas)
 	c.spent = panesOf(j.harvest.deltas)
 	c.newest = ch.Newest

@@ -96,6 +96,7 @@ func newCommitter(p *Pipeline, s *State) (*committer, error) {
 	if c.rules, err = newRulebook(p.plan, s, p.begins); err != nil {
 		return nil, err
 	}
+	c.hear(s.Heard, p.options.Target)
 	c.ledger = newLedger(p.plan, s, p.begins.changed)
 	return c, nil
 }
@@ -145,6 +146,19 @@ func (c *committer) loadSessions(s *State, begins *beginnings, lanes int) error 
 		}
 	}
 	return nil
+}
+
+// hear tells the books above which revision they have to go on. A silent fold tells those that go on from its end.
+func (c *committer) hear(heard Heard, target *Target) {
+	if !c.silent {
+		for _, book := range c.books {
+			book.Hear(heard.Revision, heard.Watermark)
+		}
+		return
+	}
+	if highest := max(heard.Revision, target.Revision); highest > 0 {
+		c.opening.heard = &Heard{Revision: highest, Watermark: target.Watermark}
+	}
 }
 
 // loadBooks resumes the closed windows that can still change.

@@ -30,6 +30,7 @@ type Target struct {
 	Gaps      []Gap
 	Schemas   []Schema
 	Starts    []Start
+	Revision  int // the highest that others have read of any result; 0: nothing was published. For a silent fold, see Heard
 }
 
 // TargetOf is the target at which a state stands.

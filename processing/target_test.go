@@ -329,6 +329,13 @@ func silentFold(t *testing.T, l loss) {
 	appendTo(l.backup, l.at)
 	lost := read(store, 5*time.Second)
 	target, published := lost.target(), len(store.Entries())
+	heard := make(map[string]int)
+	for _, e := range store.Entries() {
+		if e.Result != nil {
+			heard[windowText(e.Result)] = e.Result.Revision
+			target.Revision = max(target.Revision, e.Result.Revision)
+		}
+	}
 	appendTo(l.at, 100)
 	whole := read(store, untilSettled)
 
@@ -347,6 +354,15 @@ func silentFold(t *testing.T, l loss) {
 	goesOn := read(restored, untilSettled)
 	if diff := gocmp.Diff(saidAfter(store.Entries(), published), saidAfter(restored.Entries(), head)); diff != "" {
 		t.Fatalf("what is said after the loss (-by the lost one +by the restored one):\n%s", diff)
+	}
+	for _, e := range restored.Entries()[head:] {
+		if e.Result == nil {
+			continue
+		}
+		if before, after := heard[windowText(e.Result)], e.Result.Revision; after <= before {
+			t.Fatalf("%s: revision %d was heard before the loss, and %d after it", windowText(e.Result), before, after)
+		}
+		heard[windowText(e.Result)] = e.Result.Revision
 	}
 	want, got := whole.standing(), goesOn.standing()
 	want.Finals, got.Finals, want.DeadLetters, got.DeadLetters = nil, nil, nil, nil

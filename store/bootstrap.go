@@ -38,9 +38,10 @@ var (
 //	1  no alerts, no schemas of framed events
 //	2  their keyspaces, and alerts in the feed
 //	3  digests: of definitions, and with the results of each window
+//	4  what others have read of results before a silent fold
 //
 // No released version wrote an earlier format, and digests can't be made of what such a store holds: it is refused.
-const storeFormat = 3
+const storeFormat = 4
 
 // The store's own file beside Pebble's says whose directory this is and in which format, so that both are known before
 // Pebble has changed anything.

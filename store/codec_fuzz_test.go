@@ -40,9 +40,10 @@ func FuzzDecode(f *testing.F) {
 		RegisteredSchema: processing.RegisteredSchema{Type: "AVRO", Text: `"string"`}, Starts: []processing.SchemaStart{{Partition: 3, From: 17}},
 	}))
 	f.Add(byte(6), appendDigest(nil, &processing.DefinitionDigest{Name: "m", Facts: 3, Sum: digest.Sum{Hi: 1, Lo: 2}}))
+	f.Add(byte(7), appendHeard(nil, &processing.Heard{Revision: 3, Watermark: 4}))
 	f.Fuzz(func(t *testing.T, which byte, value []byte) {
 		// Whatever is accepted must come back the same once encoded again.
-		switch which % 7 {
+		switch which % 8 {
 		case 0:
 			if s, err := decodeStart(appendHashKey(nil, spaceDefinition, definition.Hash{}), value); err == nil {
 				again, err := decodeStart(appendHashKey(nil, spaceDefinition, definition.Hash{}), appendStart(nil, &s))
@@ -66,6 +67,12 @@ func FuzzDecode(f *testing.F) {
 				again, err := decodeSchema(key, appendSchema(nil, &s))
 				noFault(t, err)
 				noDiff(t, again, s)
+			}
+		case 7:
+			if h, err := decodeHeard(value); err == nil {
+				again, err := decodeHeard(appendHeard(nil, &h))
+				noFault(t, err)
+				noDiff(t, again, h)
 			}
 		case 6:
 			key := appendHashKey(nil, spaceDigest, definition.Hash{7})

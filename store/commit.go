@@ -65,6 +65,7 @@ func (s *Store) stage(c *processing.Changes) (tail, error) {
 	for _, stage := range []func() error{
 		func() error { return s.stageGaps(c.Gaps, c.Cut.Gaps) },
 		func() error { return s.stageFaults(c.Faults) },
+		func() error { return s.stageHeard(c.Heard) },
 		func() error { return s.stagePositions(c) },
 		func() error { return s.stageSchemas(c.Schemas) },
 		func() error { return s.stagePanes(c.Panes) },

@@ -53,6 +53,9 @@ func (v *View) load(plan *definition.Plan) (*processing.State, error) {
 	if state.Schemas, err = v.Schemas(); err != nil {
 		return nil, err
 	}
+	if state.Heard, err = v.Heard(); err != nil {
+		return nil, err
+	}
 	if state.Digests, err = v.Digests(); err != nil {
 		return nil, err
 	}

@@ -297,7 +297,9 @@ func TestJournalInProgress(t *testing.T) {
 		defer broker.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		feed := newFeed(manyResults(10)...)
+		results := manyResults(10)
+		results[4].Result.Revision = 17
+		feed := newFeed(results...)
 		for i := range 10_000 {
 			feed.journal.Floors = append(feed.journal.Floors, processing.Floor{Topic: "events", Offset: placeAt(0, 0).Cursors[0].Next + 1, Floor: placeAt(0, 7).Watermark, Partition: 3})
 			feed.journal.Floors[i].TopicID[0] = byte(i)
@@ -323,6 +325,15 @@ func TestJournalInProgress(t *testing.T) {
 		must(t, err)
 		if len(target.Floors) != 1 {
 			t.Errorf("the shorter journal has %d floors", len(target.Floors))
+		}
+		must(t, run.stop())
+
+		// The next session goes on with the highest revision of all.
+		feed.commit(manyResults(1)...)
+		run = startPublisher(ctx, t, cluster, feed)
+		feed.waitSaved(ctx, t, 12)
+		if target, err = standingOf(ctx, t, cluster).target(); err != nil || target.Revision != 17 {
+			t.Errorf("the highest revision is %d, %v; want 17", target.Revision, err)
 		}
 		must(t, run.stop())
 	})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -27,7 +28,7 @@ import (
 const ProgressTopic = "tidemark-progress"
 
 // progressFormat is raised when records change. Those of a newer one are a fault.
-const progressFormat = 1
+const progressFormat = 2
 
 // claim says who publishes. It is written after the transactional id was taken, so that whoever was there before is
 // fenced, and can read here by whom.
@@ -64,6 +65,7 @@ type progress struct {
 	Seq          uint64 `json:"seq"`           // that of the mark, for people
 	Mark         []byte `json:"mark"`          // see processing.Mark.Pack
 	JournalParts int    `json:"journal_parts"` // of the journal
+	Revision     int    `json:"revision"`      // the highest of any result that was published for the instance
 }
 
 // journalPart is how large a record of the journal gets.
@@ -137,6 +139,9 @@ func (s *standing) decodeProgress(value []byte) (err error) {
 	if s.mark, err = processing.UnpackMark(s.progress.Mark); err == nil && s.mark.Seq != s.progress.Seq {
 		err = fmt.Errorf("it says %d and its mark %d", s.progress.Seq, s.mark.Seq)
 	}
+	if n := s.progress.Revision; err == nil && (n < 0 || n > math.MaxInt32) {
+		err = fmt.Errorf("there is no revision %d", n)
+	}
 	return err
 }
 
@@ -158,7 +163,7 @@ func decodeProgress(value []byte, into any, format *int) error {
 
 // target is what a fold needs that is to stand where the progress does.
 func (s *standing) target() (*processing.Target, error) {
-	t := &processing.Target{Watermark: s.mark.Watermark, Cursors: s.mark.Cursors}
+	t := &processing.Target{Watermark: s.mark.Watermark, Cursors: s.mark.Cursors, Revision: s.progress.Revision}
 	var whole []byte
 	for n := range s.progress.JournalParts {
 		part, ok := s.journal[n]

@@ -71,9 +71,10 @@ func TestJudge(t *testing.T) {
 func TestUnreadableProgress(t *testing.T) {
 	for name, c := range map[string]struct{ key, value, want string }{
 		"no JSON":             {"i1/progress", "{", "record 7"},
-		"a later format":      {"i1/claim", `{"format":2}`, "format 2"},
-		"a mark of its own":   {"i1/progress", `{"format":1,"seq":3,"mark":"AQQAAA=="}`, "it says 3 and its mark 4"},
-		"no mark":             {"i1/progress", `{"format":1,"mark":""}`, "not a mark"},
+		"a later format":      {"i1/claim", `{"format":3}`, "format 3"},
+		"a mark of its own":   {"i1/progress", `{"format":2,"seq":3,"mark":"AQQAAA=="}`, "it says 3 and its mark 4"},
+		"no mark":             {"i1/progress", `{"format":2,"mark":""}`, "not a mark"},
+		"no revision":         {"i1/progress", `{"format":2,"seq":4,"mark":"AQQAAA==","revision":-1}`, "revision -1"},
 		"a part without name": {"i1/journal/x", "{}", "record 7"},
 	} {
 		s := &standing{}
@@ -100,8 +101,8 @@ func TestUnreadableProgress(t *testing.T) {
 
 // FuzzProgress feeds records of the progress topic that somebody else has written.
 func FuzzProgress(f *testing.F) {
-	f.Add("progress", []byte(`{"format":1,"seq":4,"mark":"AQQAAA=="}`))
-	f.Add("claim", []byte(`{"format":1}`))
+	f.Add("progress", []byte(`{"format":2,"seq":4,"mark":"AQQAAA=="}`))
+	f.Add("claim", []byte(`{"format":2}`))
 	f.Add("journal/0", []byte(`{"Floors":[{"Topic":"events"}]}`))
 	f.Fuzz(func(t *testing.T, key string, value []byte) {
 		s := &standing{}

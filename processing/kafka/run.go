@@ -292,6 +292,9 @@ func (p *Publisher) goOn(ctx context.Context, s *session, found *standing, facts
 		return t, nil
 	}
 	s.at = v.after.Seq
+	if found.progress != nil {
+		s.highest = found.progress.Revision
+	}
 	same := found.progress != nil && found.progress.Epoch == p.opts.Epoch
 	if p.opts.Embedded && same && facts.adopted {
 		if s.torn, err = p.findTorn(ctx, facts.reader, s.at); err != nil {

@@ -25,6 +25,7 @@ type session struct {
 	at      uint64      // published up to here
 	journal journalState
 	since   int   // bytes of progress since the journal was written
+	highest int   // of the revisions that were published, in whatever epoch
 	torn    *torn // what a transaction that was half ended left to do; nil: nothing
 }
 
@@ -302,6 +303,9 @@ func (s *session) page(at *uint64, end uint64, produce func(*kgo.Record)) (bytes
 	for i := range entries {
 		r := s.p.record(&entries[i])
 		*at = entries[i].Seq
+		if result := entries[i].Result; result != nil {
+			s.highest = max(s.highest, result.Revision)
+		}
 		if r == nil || s.torn.has(r, entries[i].Seq) {
 			continue
 		}
@@ -347,6 +351,7 @@ func (s *session) tell(end *processing.Mark, produce func(*kgo.Record)) error {
 	}
 	r := progressRecord(keys.progress(), progress{
 		Format: progressFormat, Incarnation: s.p.incarnation, Epoch: s.p.opts.Epoch, Seq: end.Seq, Mark: end.Pack(nil), JournalParts: s.journal.parts,
+		Revision: s.highest,
 	})
 	s.since += len(r.Value)
 	produce(r)

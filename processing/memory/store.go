@@ -34,6 +34,7 @@ type Store struct {
 	schemas     map[schemas.Ref]processing.Schema
 	digests     map[definition.Hash]processing.DefinitionDigest
 	faults      map[event.PartitionID]processing.Fault
+	heard       processing.Heard
 	commits     int
 	after       func() // of each commit
 	fail        error
@@ -84,7 +85,7 @@ func (s *Store) Clone() *Store {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := NewStore()
-	c.watermark, c.newest, c.counters, c.commits = s.watermark, s.newest, s.counters, s.commits
+	c.watermark, c.newest, c.counters, c.commits, c.heard = s.watermark, s.newest, s.counters, s.commits, s.heard
 	maps.Copy(c.cursors, s.cursors)
 	maps.Copy(c.floors, s.floors)
 	maps.Copy(c.panes, s.panes)
@@ -188,7 +189,7 @@ func (s *Store) Load(plan *definition.Plan) (*processing.State, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	state := &processing.State{
-		Instance: "memory", Epoch: "memory", Watermark: s.watermark, Newest: s.newest, Head: uint64(len(s.entries)), Counters: s.counters,
+		Instance: "memory", Epoch: "memory", Watermark: s.watermark, Newest: s.newest, Head: uint64(len(s.entries)), Counters: s.counters, Heard: s.heard,
 		Cursors: slices.SortedFunc(maps.Values(s.cursors), func(a, b processing.Cursor) int { return cmp.Compare(a.Partition, b.Partition) }),
 		Floors: slices.SortedFunc(maps.Values(s.floors), func(a, b processing.Floor) int {
 			return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
@@ -239,6 +240,9 @@ func (s *Store) commit(c *processing.Changes) error {
 	s.commits++
 	s.alerts.apply(c)
 	s.watermark, s.newest, s.counters = c.Watermark, c.Newest, c.Counters
+	if c.Heard != nil {
+		s.heard = *c.Heard
+	}
 	s.applyDecisions(c)
 	for _, cur := range c.Cursors {
 		s.cursors[cur.Partition] = cur

@@ -17,7 +17,7 @@ const correctEvery = time.Second
 //  1. Close publishes the final of each window with W >= end - 1, once, made of the rows that must have been read by then.
 //  2. Touch marks the windows of a pane whose late rows changed; a final that had to leave late rows out starts marked.
 //  3. Correct publishes what changed in marked windows, at most once a second each, and a last time as a window settles.
-//  4. The revisions of a group only grow, also if it loses its rank and comes back.
+//  4. The revisions of a group only grow, also if it loses its rank and comes back, and over silent folds, see Hear.
 //  5. A window counts in the metric's digest with its final until it settles, and with all rows from then on: what
 //     corrections said in between, and when, is no function of the log.
 //
@@ -31,6 +31,8 @@ type Book struct {
 	pages   map[event.Millis]*page // closed windows that have not settled, by start
 	tally   digest.Tally           // since TakeDigest
 	fact    []byte                 // scratch
+	heard   int                    // corrections go on above this revision
+	heardTo event.Millis           // of the windows that W had passed there
 
 	columns, overallColumns []int // that the metric reads
 }
@@ -65,6 +67,9 @@ func NewBook(m *definition.Metric, rows, overall *Totals, from event.Millis) *Bo
 	}
 	return b
 }
+
+// Hear says that others have read revisions, up to some, of windows that end before W: those of their corrections begin above.
+func (b *Book) Hear(revision int, w event.Millis) { b.heard, b.heardTo = revision, w }
 
 // Resume takes up a closed window that has not settled, with what it has published and what it adds to the digest. Late
 // rows may have come since. What a metric published before it was taken out of force and came back stays as it is: rows
@@ -247,6 +252,9 @@ func (b *Book) Correct(w event.Millis, now time.Time) []Emission {
 			continue
 		}
 		pg.marked, pg.corrected = false, now
+		if start+b.metric.Size-1 <= b.heardTo {
+			pg.heard = b.heard
+		}
 		em := Emission{Metric: b.metric, Start: start, page: pg}
 		ev := b.evaluate(start, start+b.metric.Size, AllRows)
 		counted := done && b.count(pg, start, &ev)

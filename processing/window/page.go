@@ -16,6 +16,7 @@ type page struct {
 	ranks     map[string]int
 	changed   bool       // by the last publish
 	digest    digest.Sum // what the window adds to the metric's
+	heard     int        // revisions go on above it, see Book.Hear
 	late      bool       // there are rows that the final did not count, or may be
 	marked    bool
 	corrected time.Time
@@ -28,7 +29,7 @@ type page struct {
 // groups nothing takes their place: their retracts are kept.
 func (pg *page) publish(m *definition.Metric, start event.Millis, ev evaluation, kind Kind) []*Result {
 	before := make(map[string]*Result, len(pg.published))
-	highest := 0
+	highest := pg.heard
 	for i := range pg.published {
 		before[groupID(pg.published[i].Group)] = &pg.published[i]
 		highest = max(highest, pg.published[i].Revision)
@@ -46,7 +47,7 @@ func (pg *page) publish(m *definition.Metric, start event.Millis, ev evaluation,
 		case old == nil:
 			fresh[id] = true
 		case old.Kind == Retract || !sameNumbers(old, &r) || pg.ranks[id] != rank:
-			r.Revision = old.Revision + 1
+			r.Revision = max(old.Revision, pg.heard) + 1
 			fresh[id] = true
 		default:
 			r.Kind, r.Revision, r.Seq = old.Kind, old.Revision, old.Seq
@@ -80,7 +81,7 @@ func (pg *page) gone(ranks map[string]int) []*Result {
 			continue
 		}
 		r := old
-		r.Kind, r.Revision, r.Value = Retract, old.Revision+1, definition.Number{}
+		r.Kind, r.Revision, r.Value = Retract, max(old.Revision, pg.heard)+1, definition.Number{}
 		gone = append(gone, &r)
 	}
 	return gone
