@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/tidemark/tidemark/server/admin"
@@ -38,8 +39,18 @@ func (c *appConfig) adoptRebuilt() error {
 	options := store.Default()
 	options.Logger = c.logger
 	old, err := store.Adopt(c.storeDir(), options)
-	if err == nil && old != "" {
+	if err != nil {
+		return err
+	}
+	if old != "" {
 		c.logger.Warn("serving the state that was rebuilt from the log", "old", old)
+	}
+	replaced, err := store.ListSetAside(c.storeDir(), options)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // a new data directory
+	}
+	for _, r := range replaced {
+		c.logger.Info("a state that was replaced by a rebuilt one is kept; delete it when it is no longer wanted", "dir", r.Dir, "mib", r.Bytes>>20)
 	}
 	return err
 }

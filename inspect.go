@@ -37,7 +37,23 @@ func (c *inspectCommand) Run(std *streams) (err error) {
 	if err := printStore(std.out, s, v); err != nil {
 		return err
 	}
+	if err := c.printSetAside(std.out, options); err != nil {
+		return err
+	}
 	return printFaults(std.out, v)
+}
+
+// printSetAside lists the states that rebuilt ones have replaced, if there are any.
+func (c *inspectCommand) printSetAside(w io.Writer, options store.Options) error {
+	replaced, err := store.ListSetAside(filepath.Join(c.Data, "store"), options)
+	if err != nil || len(replaced) == 0 {
+		return err
+	}
+	fmt.Fprintln(w)
+	for _, r := range replaced {
+		fmt.Fprintf(w, "%s (%.1f MiB) was replaced by a rebuilt state; delete it when it is no longer wanted\n", r.Dir, float64(r.Bytes)/(1<<20))
+	}
+	return nil
 }
 
 // printFaults lists what stood still when the server stopped. That needs a decision.

@@ -290,8 +290,9 @@ func TestBackupAndRebuildGoOnToTheSameDigest(t *testing.T) {
 		t.Errorf("the rebuilt state has\n%swant\n%s", got, want)
 	}
 	s.finalsOnce()
-	if old, _ := filepath.Glob(filepath.Join(s.dataDir(), "store.old-*")); len(old) != 1 {
-		t.Errorf("old states kept: %v", old)
+	old, _ := filepath.Glob(filepath.Join(s.dataDir(), "store.old-*"))
+	if said := tool(t, "inspect", "--data", s.dataDir()); len(old) != 1 || !strings.Contains(said, old[0]) {
+		t.Errorf("old states kept: %v, and inspect says\n%s", old, said)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -95,4 +97,49 @@ func setAside(fsys vfs.FS, dir string, now time.Time) (old string, err error) {
 		return "", fmt.Errorf("%s is in the way", old)
 	}
 	return old, fsys.Rename(dir, old)
+}
+
+// SetAside is a store that a rebuilt one has replaced. Nobody but its owner knows when it is no longer wanted: it is never deleted.
+type SetAside struct {
+	Dir   string
+	Bytes uint64 // of its files
+}
+
+// ListSetAside returns the stores that have been replaced beside one, the oldest first.
+func ListSetAside(dir string, opts Options) (list []SetAside, err error) {
+	fsys, parent := opts.FS, opts.FS.PathDir(dir)
+	names, err := fsys.List(parent)
+	if err != nil {
+		return nil, fmt.Errorf("look for replaced stores: %w", err)
+	}
+	slices.Sort(names) // by time
+	for _, name := range names {
+		if !strings.HasPrefix(name, fsys.PathBase(dir)+oldSuffix) {
+			continue
+		}
+		old := SetAside{Dir: fsys.PathJoin(parent, name)}
+		if old.Bytes, err = sizeOf(fsys, old.Dir); err != nil {
+			return nil, fmt.Errorf("look at %s: %w", old.Dir, err)
+		}
+		list = append(list, old)
+	}
+	return list, nil
+}
+
+// sizeOf is how large the files of a directory are.
+func sizeOf(fsys vfs.FS, dir string) (bytes uint64, err error) {
+	names, err := fsys.List(dir)
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range names {
+		info, err := fsys.Stat(fsys.PathJoin(dir, name))
+		if err != nil {
+			return 0, err
+		}
+		if !info.IsDir() {
+			bytes += uint64(info.Size())
+		}
+	}
+	return bytes, nil
 }

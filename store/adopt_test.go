@@ -55,6 +55,9 @@ func TestAdopt(t *testing.T) {
 	if n := consumed(t, fs, old); n != 3 {
 		t.Errorf("the old one has %d commits", n)
 	}
+	if list, err := ListSetAside("data/store", testOptions(fs)); err != nil || len(list) != 1 || list[0].Dir != old || list[0].Bytes == 0 {
+		t.Errorf("replaced: %+v, %v; want %s", list, err, old)
+	}
 }
 
 // A crash between the two renames leaves no store in place; the next start makes that good before it opens one.
