@@ -90,6 +90,7 @@ const (
 type PaneChange struct {
 	PaneKey
 	Op    PaneOp
+	Width event.Millis // of the pane; with PaneSettle
 	Block []byte
 }
 

@@ -316,7 +316,7 @@ func (c *committer) settle(ch *Changes, w event.Millis) {
 	for g, t := range c.totals {
 		for _, s := range t.Purge(c.horizon(g, w)) {
 			key := PaneKey{Grouping: c.plan.Groupings[g].Hash, Start: s.Start}
-			ch.Panes = append(ch.Panes, PaneChange{PaneKey: key, Op: PaneSettle, Block: s.Pane.AppendBlock(nil)})
+			ch.Panes = append(ch.Panes, PaneChange{PaneKey: key, Op: PaneSettle, Width: c.plan.Groupings[g].Width, Block: s.Pane.AppendBlock(nil)})
 		}
 	}
 }

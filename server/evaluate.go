@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"net/http"
 	"slices"
 
@@ -52,8 +51,8 @@ var errTooLarge = &wire.Problem{
 	Detail: "ask for a shorter range, a larger step, or one group",
 }
 
-// run evaluates the query. Only ranges that W has closed are shown, and none that starts before the definition's state
-// is whole.
+// run evaluates the query. Only ranges that W has closed are shown, none that starts before the definition's state is
+// whole, and none of which a part has been dropped.
 func (q *historyQuery) run(ctx context.Context, plan *definition.Plan, v *store.View) (*history, error) {
 	starts, err := startsOf(v)
 	if err != nil {
@@ -63,32 +62,58 @@ func (q *historyQuery) run(ctx context.Context, plan *definition.Plan, v *store.
 	if from, ok := starts[q.metric.Hash]; ok && from > first {
 		first = q.clock().PaneStart(from + q.step - 1)
 	}
+	first, warnings, err := q.skipDropped(plan, v, first)
+	if err != nil {
+		return nil, err
+	}
 	end := min(q.to, v.Watermark()-q.length+2) // of the range of starts
 	if v.Watermark() == event.NoTime || first >= end {
-		return &history{}, nil
+		return &history{warnings: warnings}, nil
 	}
+	takes := q.takes()
+	c, err := q.collect(ctx, plan, v, first, end, takes)
+	if errors.Is(err, window.ErrFolded) { // so that all groups have to be read to know what is left of some
+		c, err = q.collect(ctx, plan, v, first, end, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	h := c.history()
+	h.warnings = append(warnings, h.warnings...)
+	return h, nil
+}
+
+// takes is the filter for keys of groups; nil when it takes all of them.
+func (q *historyQuery) takes() func(key []byte) bool {
+	if !slices.ContainsFunc(q.filter, func(want *string) bool { return want != nil }) {
+		return nil
+	}
+	return func(key []byte) bool { return q.filter.takes(window.Groups(q.metric, key)) }
+}
+
+// collect evaluates the ranges that start in [first, end).
+func (q *historyQuery) collect(ctx context.Context, plan *definition.Plan, v *store.View, first, end event.Millis, takes func([]byte) bool) (*collector, error) {
 	c := &collector{query: q, groups: make(map[string]*series)}
 	if len(q.metric.Keys) == 0 {
-		if c.supplyFrom, c.supply, err = v.FirstWindow(q.metric.Hash); err != nil {
+		var err error
+		if c.supplyFrom, c.supply, err = firstEvent(q.metric, plan, v); err != nil {
 			return nil, err
 		}
 		empty, published := window.Empty(q.metric, q.length)
 		c.empty, c.supply = wire.NumberOf(empty.Value), c.supply && published
 	}
-	if err := q.evaluate(ctx, plan, v, first, end, c); err != nil {
-		return nil, err
-	}
-	return c.history(), nil
+	return c, q.evaluate(ctx, plan, v, first, end, takes, c)
 }
 
-// evaluate walks the panes once, both of the metric's groups and of its totals, and hands each range to the collector.
-func (q *historyQuery) evaluate(ctx context.Context, plan *definition.Plan, v *store.View, first, end event.Millis, c *collector) error {
+// evaluate walks the cells once, both of the metric's groups and of its totals, and hands each range to the collector.
+func (q *historyQuery) evaluate(ctx context.Context, plan *definition.Plan, v *store.View, first, end event.Millis, takes func([]byte) bool, c *collector) error {
 	last := q.clock().PaneStart(end - 1)
-	rows := newSlider(v, &plan.Groupings[q.metric.Grouping], first, last+q.length)
+	columns, totalColumns := columnsOf(q.metric)
+	rows := newSlider(q, v, &plan.Groupings[q.metric.Grouping], first, last, columns, takes)
 	defer rows.stop()
 	var totals *slider
 	if q.metric.Total >= 0 {
-		totals = newSlider(v, &plan.Groupings[q.metric.Total], first, last+q.length)
+		totals = newSlider(q, v, &plan.Groupings[q.metric.Total], first, last, totalColumns, nil)
 		defer totals.stop()
 	}
 	for t := first; t <= last; t += q.step {
@@ -110,65 +135,6 @@ func (q *historyQuery) evaluate(ctx context.Context, plan *definition.Plan, v *s
 		}
 	}
 	return nil
-}
-
-// slider merges the panes of ranges that move forward. It decodes each pane once; see queue for how often it merges.
-type slider struct {
-	grouping *definition.Grouping
-	next     func() (timedPane, error, bool)
-	stop     func()
-	ahead    timedPane // read, but behind the range
-	more     bool
-	queue    queue
-}
-
-type timedPane struct {
-	start event.Millis
-	pane  *window.Pane
-}
-
-func newSlider(v *store.View, g *definition.Grouping, from, to event.Millis) *slider {
-	s := &slider{grouping: g, more: true, queue: queue{grouping: g}, ahead: timedPane{start: event.NoTime}}
-	s.next, s.stop = iter.Pull2(panes(v, g, from, to))
-	return s
-}
-
-// errEnough ends a scan whose reader has left.
-var errEnough = errors.New("enough")
-
-// panes decodes the panes that start in [from, to). A pane comes once for its rows that were on time, once for its late
-// ones, once when it has settled.
-func panes(v *store.View, g *definition.Grouping, from, to event.Millis) iter.Seq2[timedPane, error] {
-	return func(yield func(timedPane, error) bool) {
-		err := v.Panes(g.Hash, from, to, func(start event.Millis, _ bool, block []byte) error {
-			p, err := window.DecodeBlock(g, block)
-			if err != nil {
-				return fmt.Errorf("decode pane at %d: %w", start, err)
-			}
-			if !yield(timedPane{start, p}, nil) {
-				return errEnough
-			}
-			return nil
-		})
-		if err != nil && !errors.Is(err, errEnough) {
-			yield(timedPane{}, err)
-		}
-	}
-}
-
-// merged is the panes of [from, to) in one, nil when there is none. It stays valid until the next call.
-func (s *slider) merged(from, to event.Millis) (*window.Pane, error) {
-	s.queue.drop(from)
-	for s.more && s.ahead.start < to {
-		if s.ahead.pane != nil && s.ahead.start >= from {
-			s.queue.push(s.ahead)
-		}
-		var err error
-		if s.ahead, err, s.more = s.next(); err != nil {
-			return nil, err
-		}
-	}
-	return s.queue.merged(), nil
 }
 
 // collector gathers the points.

@@ -62,6 +62,7 @@ type engine struct {
 	mu      sync.Mutex // held for a commit, and for an answer to the server
 	t       testing.TB
 	plan    *definition.Plan
+	dir     string // of the store
 	store   *store.Store
 	decoder *event.Decoder
 	totals  []*window.Totals
@@ -80,24 +81,23 @@ func newEngine(t testing.TB, definitions string) *engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := store.Default()
-	options.Logger = slog.New(slog.DiscardHandler)
-	st, err := store.Open(t.TempDir(), options)
+	dir := t.TempDir()
+	st, err := store.Open(dir, quietStore())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	decoder, err := event.NewDecoder(event.Options{
 		WriterSchema: schemas.Events, Paths: plan.Paths, TimeSlot: plan.TimeSlot, Encoding: event.JSON,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &engine{t: t, plan: plan, store: st, decoder: decoder, w: event.NoTime, newest: event.NoTime, digests: make(map[definition.Hash]processing.DefinitionDigest)}
+	e := &engine{t: t, plan: plan, dir: dir, store: st, decoder: decoder, w: event.NoTime, newest: event.NoTime, digests: make(map[definition.Hash]processing.DefinitionDigest)}
+	t.Cleanup(func() {
+		if err := e.store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	for i := range plan.Groupings {
 		e.totals = append(e.totals, window.NewTotals(&plan.Groupings[i]))
 	}
@@ -110,6 +110,24 @@ func newEngine(t testing.TB, definitions string) *engine {
 		e.books = append(e.books, window.NewBook(m, e.totals[m.Grouping], overall, event.NoTime))
 	}
 	return e
+}
+
+func quietStore() store.Options {
+	options := store.Default()
+	options.Logger = slog.New(slog.DiscardHandler)
+	return options
+}
+
+// reopen closes the store and opens it again. Servers and views of before must not be used any more.
+func (e *engine) reopen() {
+	e.t.Helper()
+	if err := e.store.Close(); err != nil {
+		e.t.Fatal(err)
+	}
+	var err error
+	if e.store, err = store.Open(e.dir, quietStore()); err != nil {
+		e.t.Fatal(err)
+	}
 }
 
 // commit folds samples, moves the watermark and publishes what that closes and corrects. Panes that start before
@@ -147,7 +165,7 @@ func (e *engine) commit(w, settle event.Millis, samples []sample, extra ...proce
 	for i, totals := range e.totals {
 		for _, s := range totals.Purge(settle) {
 			key := processing.PaneKey{Grouping: e.plan.Groupings[i].Hash, Start: s.Start}
-			ch.Panes = append(ch.Panes, processing.PaneChange{PaneKey: key, Op: processing.PaneSettle, Block: s.Pane.AppendBlock(nil)})
+			ch.Panes = append(ch.Panes, processing.PaneChange{PaneKey: key, Op: processing.PaneSettle, Width: e.plan.Groupings[i].Width, Block: s.Pane.AppendBlock(nil)})
 		}
 	}
 	for _, entry := range extra {
@@ -208,6 +226,14 @@ func (e *engine) publish(ch *processing.Changes, w event.Millis) []window.Result
 }
 
 func (e *engine) fold(tables []*window.Table, s sample) {
+	in := e.input(s)
+	for i, table := range tables {
+		table.Add(&in, e.plan.Clocks[e.plan.Groupings[i].Clock].PaneStart(s.at), s.late)
+	}
+}
+
+// input is a sample as the tables take it.
+func (e *engine) input(s sample) window.Input {
 	space := &e.plan.Events
 	row := make([]event.Value, space.Slots)
 	if err := e.decoder.Decode(row, []byte(s.json())); err != nil {
@@ -228,9 +254,13 @@ func (e *engine) fold(tables []*window.Table, s sample) {
 	for _, slot := range space.HashSlots {
 		in.Hash[slot] = row[slot].Hash()
 	}
-	for i, table := range tables {
-		table.Add(&in, e.plan.Clocks[e.plan.Groupings[i].Clock].PaneStart(s.at), s.late)
-	}
+	return in
+}
+
+// metricOf finds a metric of a plan.
+func metricOf(plan *definition.Plan, name string) *definition.Metric {
+	at := slices.IndexFunc(plan.Metrics, func(m definition.Metric) bool { return m.Name == name })
+	return &plan.Metrics[at]
 }
 
 // Status and Open make the engine a Pipeline.

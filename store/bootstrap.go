@@ -38,7 +38,7 @@ var (
 //	1  no alerts, no schemas of framed events
 //	2  their keyspaces, and alerts in the feed
 //	3  digests: of definitions, and with the results of each window
-//	4  what others have read of results before a silent fold
+//	4  history that is rolled up, and dropped by length; what others have read of results before a silent fold
 //
 // No released version wrote an earlier format, and digests can't be made of what such a store holds: it is refused.
 const storeFormat = 4

@@ -68,6 +68,7 @@ func (s *Store) stage(c *processing.Changes) (tail, error) {
 		func() error { return s.stageHeard(c.Heard) },
 		func() error { return s.stagePositions(c) },
 		func() error { return s.stageSchemas(c.Schemas) },
+		func() error { return s.stageRollups(c.Panes) },
 		func() error { return s.stagePanes(c.Panes) },
 		func() error { return s.stageSessions(c.Sessions) },
 		func() error { return s.stageResults(c.Results) },

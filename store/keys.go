@@ -34,6 +34,8 @@ const (
 	spaceMark       space = 18 // last sequence of a commit -> Mark
 	spaceGap        space = 19 // topic, partition, where reading went on, when it was accepted -> Gap
 	spaceFault      space = 20 // topic, partition -> Fault that stands
+	spaceRollup     space = 21 // grouping, level, start -> block of a cell of settled panes
+	spaceRolled     space = 22 // grouping -> rollup
 )
 
 // spaceNames are the names of the keyspaces, in the order of their prefixes.
@@ -61,6 +63,8 @@ var spaceNames = []struct {
 	{spaceMark, "mark"},
 	{spaceGap, "gap"},
 	{spaceFault, "fault"},
+	{spaceRollup, "rollup"},
+	{spaceRolled, "rolled"},
 }
 
 var (
@@ -168,7 +172,7 @@ func parseFeedKey(key []byte) (uint64, error) {
 
 func readerKey(name string) []byte { return append([]byte{byte(spaceReader)}, name...) }
 
-// appendHashKey makes the keys of definitions and digests.
+// appendHashKey makes the keys of definitions and digests, and the beginning of those of cells.
 func appendHashKey(dst []byte, s space, h definition.Hash) []byte {
 	return append(append(dst, byte(s)), h[:]...)
 }

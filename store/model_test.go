@@ -200,7 +200,7 @@ func (m *model) randomChanges(rng *rand.Rand) *processing.Changes {
 	for k, total := range m.panes {
 		if n%7 == 0 && k.Start < c.Watermark-20_000 {
 			k.Late = false
-			c.Panes = append(c.Panes, processing.PaneChange{PaneKey: k, Op: processing.PaneSettle, Block: []byte(total)})
+			c.Panes = append(c.Panes, processing.PaneChange{PaneKey: k, Op: processing.PaneSettle, Width: 1000, Block: []byte(total)})
 		}
 	}
 	for range rng.IntN(6) {

@@ -37,6 +37,7 @@ type Retention struct {
 	FeedAge   time.Duration // by the wall clock of commits; default 7 days
 	FeedBytes int64         // default 1 GiB
 	Results   time.Duration // event time behind W: results and history that start before are dropped; default 35 days
+	Rollups   time.Duration // the same of history by the hour and by the day, at least Results; default 400 days
 	Alerts    time.Duration // event time behind W: alerts that were resolved before are dropped; default 35 days
 	// Holding names the readers whose unread feed entries are never dropped. One that has not saved a position yet
 	// holds everything. Default: none
@@ -56,7 +57,7 @@ func Default() Options {
 		FS:        vfs.Default,
 		Logger:    slog.Default(),
 		CacheSize: 32 << 20, MemTableSize: 16 << 20,
-		Retention: Retention{FeedAge: 7 * 24 * time.Hour, FeedBytes: 1 << 30, Results: 35 * 24 * time.Hour, Alerts: 35 * 24 * time.Hour},
+		Retention: Retention{FeedAge: 7 * 24 * time.Hour, FeedBytes: 1 << 30, Results: 35 * 24 * time.Hour, Rollups: 400 * 24 * time.Hour, Alerts: 35 * 24 * time.Hour},
 		Fatal:     exit,
 		merge:     blockMergers,
 	}
@@ -89,6 +90,7 @@ func (o *Options) Validate() error {
 	check(o.Retention.FeedAge > 0, "feed retention must be positive")
 	check(o.Retention.FeedBytes > 0, "feed retention bytes must be positive")
 	check(o.Retention.Results > 0, "results retention must be positive")
+	check(o.Retention.Rollups > 0, "rollups retention must be positive")
 	check(o.Retention.Alerts > 0, "alerts retention must be positive")
 	return errors.Join(faults...)
 }

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -47,10 +45,15 @@ func (s *Store) trim(atMs int64, next *tail) error {
 	}
 	if due, ok := dueAt(next.watermark, max(s.opts.Retention.Results, s.unsettled), t.results); ok {
 		t.results = due
-		for _, sp := range []space{spaceHistory, spaceResult} {
-			if err := s.trimTimes(sp, due); err != nil {
-				return fmt.Errorf("drop old windows: %w", err)
-			}
+		if err := s.trimResults(due); err != nil {
+			return fmt.Errorf("drop old windows: %w", err)
+		}
+		long, ok := dueAt(next.watermark, max(s.opts.Retention.Rollups, s.opts.Retention.Results, s.unsettled), event.NoTime)
+		if !ok {
+			long = event.NoTime
+		}
+		if err := s.trimHistory(due, long); err != nil {
+			return fmt.Errorf("drop old history: %w", err)
 		}
 	}
 	return nil
@@ -146,22 +149,9 @@ func (s *Store) heldFrom() (uint64, error) {
 	return held, nil
 }
 
-// trimTimes drops, of every hash, the keys with a time before due. It looks first: a tombstone for nothing costs as
-// much as one for a lot.
-func (s *Store) trimTimes(sp space, due event.Millis) error {
-	it, err := s.db.NewIter(iterOptions(sp))
-	if err != nil {
-		return err
-	}
-	for ok := it.First(); ok && err == nil; {
-		prefix := bytes.Clone(it.Key()[:timeKeySize-8])
-		from, to := appendMillis(bytes.Clone(prefix), math.MinInt64), appendMillis(bytes.Clone(prefix), due)
-		if bytes.Compare(it.Key(), to) < 0 {
-			err = s.batch.DeleteRange(from, to, nil)
-		}
-		ok = it.SeekGE(prefixEnd(prefix))
-	}
-	return errors.Join(err, it.Close())
+// trimResults drops, of every metric, the windows that start before due.
+func (s *Store) trimResults(due event.Millis) error {
+	return s.eachPrefix(spaceResult, timeKeySize-8, func(prefix, first []byte) error { return s.trimBefore(prefix, first, due) })
 }
 
 func iterOptions(sp space) *pebble.IterOptions {

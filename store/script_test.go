@@ -170,7 +170,7 @@ func (s *script) change(c *processing.Changes, what string, args []string, head 
 	case "pane", "late-pane", "settle":
 		p := processing.PaneChange{PaneKey: processing.PaneKey{Grouping: hash(args[0]), Start: at(1), Late: what == "late-pane"}, Op: processing.PaneMerge, Block: []byte(args[2])}
 		if what == "settle" {
-			p.Op = processing.PaneSettle
+			p.Op, p.Width = processing.PaneSettle, 1000
 		}
 		c.Panes = append(c.Panes, p)
 	case "session", "shard":

@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/tidemark/tidemark/processing"
+	"github.com/tidemark/tidemark/processing/definition"
 	"github.com/tidemark/tidemark/processing/event"
 )
 
@@ -31,6 +32,10 @@ type Store struct {
 	value   []byte
 	feed    feedEncoder
 	trimmed trimmed
+
+	rollups     map[definition.Hash]*rollup // of the groupings that have had a settled pane
+	rollupOrder []definition.Hash           // in which they came
+	rollupTurn  int                         // whose turn it is first
 
 	// unsettled is how far behind W a window may start that has not settled: what it has published is needed until then.
 	unsettled time.Duration
@@ -98,7 +103,7 @@ func open(dir string, opts Options, adjust func(*pebble.Options)) (*Store, error
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), lock.Close())
 	}
-	s := &Store{dir: dir, opts: opts, lock: lock, db: db, readOnly: popts.ReadOnly, trimmed: trimmed{results: event.NoTime, alerts: event.NoTime}}
+	s := &Store{dir: dir, opts: opts, lock: lock, db: db, readOnly: popts.ReadOnly, rollups: make(map[definition.Hash]*rollup), trimmed: trimmed{results: event.NoTime, alerts: event.NoTime}}
 	if err := s.readHead(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.Close())
 	}

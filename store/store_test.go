@@ -40,9 +40,10 @@ func TestRefusedDirectories(t *testing.T) {
 		{"somebody else's files", []func(*testing.T, string){write("store/thesis.txt", "42")}, ErrNotStore, "store"},
 		{"somebody else's file in the way", []func(*testing.T, string){write("store.tmp/thesis.txt", "42")}, ErrNotStore, "store.tmp"},
 		{"marker of another program", []func(*testing.T, string){write("store/TIDEMARK", "high water")}, ErrNotStore, "TIDEMARK"},
-		{"newer store", []func(*testing.T, string){newStore, write("store/TIDEMARK", "tidemark store format 4\n")}, ErrNewerFormat, "format 4, this version knows up to 3"},
+		{"newer store", []func(*testing.T, string){newStore, write("store/TIDEMARK", "tidemark store format 5\n")}, ErrNewerFormat, "format 5, this version knows up to 4"},
 		{"older store", []func(*testing.T, string){newStore, write("store/TIDEMARK", "tidemark store format 1\n")}, ErrOlderFormat, "format 1, which this version can't read; move it away and start again: the log is folded anew"},
 		{"store before digests", []func(*testing.T, string){newStore, write("store/TIDEMARK", "tidemark store format 2\n")}, ErrOlderFormat, "format 2"},
+		{"store without roll-ups", []func(*testing.T, string){newStore, write("store/TIDEMARK", "tidemark store format 3\n")}, ErrOlderFormat, "format 3"},
 		{"newer Pebble", []func(*testing.T, string){newStore, write("store/marker.format-version.000099.099", "")}, ErrNewerFormat, "format 99, this version knows up to 24"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -293,7 +294,7 @@ func TestValidateNamesEveryFault(t *testing.T) {
 	if err == nil {
 		t.Fatal("options of nothing are valid")
 	}
-	if n := len(strings.Split(err.Error(), "\n")); n != 10 {
+	if n := len(strings.Split(err.Error(), "\n")); n != 11 {
 		t.Fatalf("%d faults:\n%v", n, err)
 	}
 }

@@ -96,7 +96,7 @@ func (t *traffic) settle(c *processing.Changes) {
 	}
 	for i := range t.totals {
 		g := &t.plan.Groupings[i]
-		c.Panes = append(c.Panes, processing.PaneChange{PaneKey: processing.PaneKey{Grouping: g.Hash, Start: t.started}, Op: processing.PaneSettle, Block: t.totals[i].AppendBlock(nil)})
+		c.Panes = append(c.Panes, processing.PaneChange{PaneKey: processing.PaneKey{Grouping: g.Hash, Start: t.started}, Op: processing.PaneSettle, Width: g.Width, Block: t.totals[i].AppendBlock(nil)})
 		t.totals[i] = window.NewPane(g)
 	}
 	t.started = start

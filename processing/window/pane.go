@@ -92,6 +92,9 @@ func (p *Pane) reset() {
 	p.start()
 }
 
+// Reset empties the pane, so that it can be used again.
+func (p *Pane) Reset() { p.reset() }
+
 // Len is the number of rows.
 func (p *Pane) Len() int { return len(p.rows) }
 
