@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/tidemark/tidemark/bench"
 	"github.com/tidemark/tidemark/processing"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/window"
@@ -29,20 +30,28 @@ const longStart event.Millis = 1_735_689_600_000
 const (
 	hour = event.Millis(3_600_000)
 	day  = 24 * hour
+	year = 365 * day
 )
 
-// settleLong commits panes that have settled, an hour a commit: in each pane every group has an event, of one of twenty users.
-func settleLong(t testing.TB, e *engine, groups int, from, to event.Millis) {
+// settleLong commits panes that have settled, an hour a commit, the first minutes of it: in each pane every group has an event,
+// of one of twenty users. What is settled is rolled up when it returns.
+func settleLong(t testing.TB, e *engine, groups int, from, to event.Millis, minutes int) {
+	t.Helper()
 	inputs := make([]window.Input, groups)
 	for i := range inputs {
-		inputs[i] = e.input(sample{at: from, user: fmt.Sprint("u", i%20), page: fmt.Sprintf("/page/%d", i), load: 20 + i})
+		inputs[i] = e.input(sample{at: from, user: fmt.Sprint("u", i%20), page: fmt.Sprintf("/page/%02d", i), load: 20 + i})
+	}
+	commit := func(ch *processing.Changes) {
+		if err := e.store.Commit(ch); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for at := from; at < to; at += hour {
 		ch := &processing.Changes{Watermark: at + hour, AtMs: int64(at)}
 		for i := range e.plan.Groupings {
 			g := &e.plan.Groupings[i]
 			table := window.NewTable(g)
-			for start := at; start < min(at+hour, to); start += g.Width {
+			for start := at; start < at+event.Millis(minutes)*60_000; start += g.Width {
 				for k := range inputs {
 					inputs[k].Time = start
 					table.Add(&inputs[k], start, false)
@@ -54,53 +63,96 @@ func settleLong(t testing.TB, e *engine, groups int, from, to event.Millis) {
 				})
 			}
 		}
-		if err := e.store.Commit(ch); err != nil {
-			t.Fatal(err)
+		commit(ch)
+	}
+	for range 4 {
+		commit(&processing.Changes{Watermark: to, AtMs: int64(to)})
+	}
+}
+
+// longQuery is a query over a time since longStart, of one of its groups if that is given.
+func longQuery(e *engine, metric, group string, step, length event.Millis) *historyQuery {
+	q := &historyQuery{metric: metricOf(e.plan, metric), from: longStart, to: longStart + length, step: step, length: step, limit: 100}
+	q.filter = make(groupFilter, len(q.metric.Keys))
+	if group != "" {
+		q.filter[0] = &group
+	}
+	return q
+}
+
+// read runs a query in a view of its own and returns how many blocks it took.
+func (e *engine) read(t testing.TB, q *historyQuery) (h *history, blocks int) {
+	t.Helper()
+	v, err := e.store.View()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	if h, err = q.run(context.Background(), e.plan, v); err != nil {
+		t.Fatal(err)
+	}
+	return h, v.BlocksRead()
+}
+
+// TestLongViewsReadCells holds how many blocks a query may read: about as many as its points need.
+func TestLongViewsReadCells(t *testing.T) {
+	e := newEngine(t, longDefinitions)
+	settleLong(t, e, 3, longStart, longStart+30*day, 2)
+	for _, c := range []struct {
+		metric       string
+		step, length event.Millis
+		blocks       int
+	}{
+		{"pages", day, 29 * day, 29},
+		{"users", day, 29 * day, 29},
+		{"load", 7 * day, 28 * day, 28},
+		{"pages", hour, 7 * day, 7 * 24},
+		{"load", 6 * hour, 7 * day, 7 * 24},
+		{"pages", 60_000, day, 24 * 2}, // two minutes of each hour
+		{"users", 300_000, day, 24 * 2},
+		{"pages", 5_000, day, 24 * 24},
+	} {
+		if h, blocks := e.read(t, longQuery(e, c.metric, "", c.step, c.length)); blocks > c.blocks || len(h.series) == 0 {
+			t.Errorf("%s by %s over %s: %d blocks for %d series, want at most %d", c.metric, span(c.step), span(c.length), blocks, len(h.series), c.blocks)
 		}
 	}
 }
 
-// BenchmarkLongHistory asks for one series and for all of them, from the store to the points, without JSON.
+// BenchmarkLongHistory asks for one series and for all of them, from the store to the points, without JSON. A week has all of
+// its panes, of 5 and 10 s; a year has those of a minute of every hour.
 func BenchmarkLongHistory(b *testing.B) {
 	for _, groups := range []int{1, 10, 100} {
 		e := newEngine(b, longDefinitions)
-		settleLong(b, e, groups, longStart, longStart+7*day)
-		one := "/page/0"
-		for _, c := range []struct {
-			name, metric string
-			filter       *string
-			step, length event.Millis
-		}{
-			{"day-by-10s", "pages", &one, 10_000, day},
-			{"day-by-1m", "pages", &one, 60_000, day},
-			{"day-by-1m-all", "pages", nil, 60_000, day},
-			{"day-by-1m-users", "users", nil, 60_000, day},
-			{"day-by-1m-load", "load", nil, 60_000, day},
-			{"week-by-1h", "pages", &one, hour, 7 * day},
-			{"week-by-1h-all", "pages", nil, hour, 7 * day},
-			{"week-by-1h-users", "users", nil, hour, 7 * day},
-		} {
-			b.Run(fmt.Sprintf("groups=%d/%s", groups, c.name), func(b *testing.B) {
-				q := historyQuery{metric: metricOf(e.plan, c.metric), from: longStart, to: longStart + c.length, step: c.step, length: c.step, limit: 100}
-				q.filter = make(groupFilter, len(q.metric.Keys))
-				if c.filter != nil {
-					q.filter[0] = c.filter
-				}
-				b.ReportAllocs()
-				for range b.N {
-					v, err := e.store.View()
-					if err != nil {
-						b.Fatal(err)
-					}
-					h, err := q.run(context.Background(), e.plan, v)
-					if err != nil || len(h.series) == 0 || len(h.series[0].points) < int(c.length/c.step)-1 {
-						b.Fatalf("%d series (%v)", len(h.series), err)
-					}
-					if err := v.Close(); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
-		}
+		settleLong(b, e, groups, longStart, longStart+7*day, 60)
+		one := fmt.Sprintf("/page/%02d", groups/2)
+		benchmarkLong(b, e, fmt.Sprintf("groups=%d/series-day-by-10s", groups), longQuery(e, "pages", one, 10_000, day))
+		benchmarkLong(b, e, fmt.Sprintf("groups=%d/series-day-by-1m", groups), longQuery(e, "pages", one, 60_000, day))
+		benchmarkLong(b, e, fmt.Sprintf("groups=%d/all-day-by-1m", groups), longQuery(e, "pages", "", 60_000, day))
+		benchmarkLong(b, e, fmt.Sprintf("groups=%d/uniques-day-by-1m", groups), longQuery(e, "users", "", 60_000, day))
+		benchmarkLong(b, e, fmt.Sprintf("groups=%d/quantile-day-by-1m", groups), longQuery(e, "load", "", 60_000, day))
+		benchmarkLong(b, e, fmt.Sprintf("groups=%d/series-week-by-1h", groups), longQuery(e, "pages", one, hour, 7*day))
+		benchmarkLong(b, e, fmt.Sprintf("groups=%d/all-week-by-1h", groups), longQuery(e, "pages", "", hour, 7*day))
 	}
+	e := newEngine(b, longDefinitions)
+	settleLong(b, e, 100, longStart, longStart+year, 1)
+	benchmarkLong(b, e, "groups=100/series-year-by-1d", longQuery(e, "pages", "/page/50", day, year-day))
+	benchmarkLong(b, e, "groups=100/all-year-by-1d", longQuery(e, "pages", "", day, year-day))
+	benchmarkLong(b, e, "groups=100/series-year-by-1h", longQuery(e, "pages", "/page/50", hour, year-day))
+	benchmarkLong(b, e, "groups=100/uniques-year-by-1d", longQuery(e, "users", "", day, year-day))
+}
+
+func benchmarkLong(b *testing.B, e *engine, name string, q *historyQuery) {
+	b.Run(name, func(b *testing.B) {
+		b.ReportAllocs()
+		var blocks int
+		cpu := bench.CPUTime()
+		for b.Loop() {
+			var h *history
+			if h, blocks = e.read(b, q); len(h.series) == 0 {
+				b.Fatal("nothing is there")
+			}
+		}
+		b.ReportMetric(float64(bench.CPUTime()-cpu)/float64(b.N), "cpu-ns/op")
+		b.ReportMetric(float64(blocks), "blocks/op")
+	})
 }

@@ -16,6 +16,10 @@ import (
 // No block reaches over a multiple of res; from and to are such multiples. A resolution of 0 asks for panes. A block is
 // valid during the call.
 func (v *View) Cells(grouping definition.Hash, res, from, to event.Millis, each func(start event.Millis, block []byte) error) error {
+	counted := func(start event.Millis, block []byte) error {
+		v.blocks++
+		return each(start, block)
+	}
 	r, _, err := readRollup(v.snapshot, grouping)
 	if err != nil {
 		return fmt.Errorf("read how far history is rolled up: %w", err)
@@ -26,14 +30,17 @@ func (v *View) Cells(grouping definition.Hash, res, from, to event.Millis, each 
 			continue
 		}
 		lower, upper := appendCellKey(nil, grouping, level, from), appendCellKey(nil, grouping, level, end)
-		err := v.scan(lower, upper, func(key, block []byte) error { return each(parseCellStart(key), block) })
+		err := v.scan(lower, upper, func(key, block []byte) error { return counted(parseCellStart(key), block) })
 		if err != nil {
 			return fmt.Errorf("read rolled up history: %w", err)
 		}
 		from = end
 	}
-	return v.Panes(grouping, from, to, func(start event.Millis, _ bool, block []byte) error { return each(start, block) })
+	return v.Panes(grouping, from, to, func(start event.Millis, _ bool, block []byte) error { return counted(start, block) })
 }
+
+// BlocksRead is how many blocks Cells has handed on: what a query over history costs.
+func (v *View) BlocksRead() int { return v.blocks }
 
 // CellResolution is the longest resolution of a metric's history that ranges of some length can be made of which begin
 // at first and follow each other by step; 0: panes. Panes are on a grid, so that ranges which begin a little after a

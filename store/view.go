@@ -17,6 +17,7 @@ import (
 type View struct {
 	snapshot *pebble.Snapshot
 	tail     tail
+	blocks   int // handed on by Cells
 }
 
 // View returns the state as of the last commit.
