@@ -34,6 +34,7 @@ type appConfig struct {
 	framing        framing
 	minFree        store.MinFree // on the disk of the store
 	feedLimit      uint64        // bytes that may wait to be published
+	retention      store.Retention
 	// transactionTimeout is for the outputs; 0: the publisher's own
 	transactionTimeout time.Duration
 	workers            int
@@ -184,6 +185,7 @@ func (a *app) openCluster() error {
 func (a *app) openStore() (err error) {
 	options := store.Default()
 	options.Logger = a.config.logger
+	options.Retention = a.config.retention
 	options.Retention.Holding = []string{kafka.PublisherReader}
 	a.store, err = store.Open(a.config.storeDir(), options)
 	return err

@@ -12,6 +12,7 @@ import (
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/kafka"
 	"github.com/tidemark/tidemark/simulator"
+	"github.com/tidemark/tidemark/store"
 )
 
 type demoCommand struct {
@@ -72,7 +73,7 @@ func (c *demoCommand) config(std *streams) (*appConfig, error) {
 		return nil, err
 	}
 	config := &appConfig{
-		feedLimit: defaultFeedLimit, data: c.Data, listen: c.Listen, embeddedListen: c.EmbeddedListen, logger: logger,
+		feedLimit: defaultFeedLimit, retention: store.Default().Retention, data: c.Data, listen: c.Listen, embeddedListen: c.EmbeddedListen, logger: logger,
 		topics:  topicFlags{EventsTopic: "events", MetricsTopic: "metrics", AlertsTopic: "alerts", DeadLetterTopic: "dead-letters"},
 		framing: defaultFraming(),
 	}

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/tidemark/tidemark/processing/kafka"
+	"github.com/tidemark/tidemark/server/wire"
 	"github.com/tidemark/tidemark/store"
 )
 
@@ -96,6 +98,47 @@ func (f *outputFlags) feedLimit() (uint64, error) {
 		return 0, usageError{fmt.Errorf("--feed-limit: %w", err)}
 	}
 	return n, nil
+}
+
+// retentionFlags say what is dropped, and when.
+type retentionFlags struct {
+	KeepResults string `default:"35d" placeholder:"SPAN" help:"How long window results are kept, and history by less than an hour, in event time: 90m, 48h or 35d."`
+	KeepRollups string `default:"400d" placeholder:"SPAN" help:"How long history by the hour and by the day is kept, in event time."`
+	KeepAlerts  string `default:"35d" placeholder:"SPAN" help:"How long alerts are kept after they ended, in event time."`
+	KeepFeed    string `default:"7d" placeholder:"SPAN" help:"How long the feed is kept. What has not been published stays."`
+	FeedSize    string `default:"1GiB" placeholder:"SIZE" help:"How large the feed may become: bytes, or KiB to TiB. What has not been published stays."`
+}
+
+// retention reports every fault.
+func (f *retentionFlags) retention() (r store.Retention, err error) {
+	var faults []error
+	span := func(flag, text string) time.Duration {
+		d, err := wire.ParseSpan(text)
+		switch {
+		case err != nil:
+			faults = append(faults, fmt.Errorf("%s: %w", flag, err))
+		case d < time.Minute:
+			faults = append(faults, fmt.Errorf("%s: at least a minute must be kept", flag))
+		}
+		return d
+	}
+	r.Results, r.Rollups = span("--keep-results", f.KeepResults), span("--keep-rollups", f.KeepRollups)
+	r.Alerts, r.FeedAge = span("--keep-alerts", f.KeepAlerts), span("--keep-feed", f.KeepFeed)
+	size, err := store.ParseSize(f.FeedSize)
+	switch {
+	case err != nil:
+		faults = append(faults, fmt.Errorf("--feed-size: %w", err))
+	case size == 0 || size > math.MaxInt64:
+		faults = append(faults, errors.New("--feed-size: want at least a byte, and less than 8 EiB"))
+	}
+	r.FeedBytes = int64(size)
+	if len(faults) == 0 && r.Rollups < r.Results {
+		faults = append(faults, errors.New("--keep-rollups: must not be shorter than --keep-results"))
+	}
+	if len(faults) > 0 {
+		return r, usageError{errors.Join(faults...)}
+	}
+	return r, nil
 }
 
 // diskFlags say when the disk is too full.

@@ -35,7 +35,7 @@ func (r *remake) run(ctx context.Context, watch func(done, total int64)) error {
 		return err
 	}
 	options := store.Default()
-	options.Logger, options.Instance = r.logger, r.old.Instance()
+	options.Logger, options.Instance, options.Retention = r.logger, r.old.Instance(), store.KeepAll()
 	path, err := store.Rebuilding(r.dir, options)
 	if err != nil {
 		return err

@@ -114,7 +114,7 @@ func (c *replayCommand) replay(ctx context.Context, std *streams, r *refold, fro
 // newStore makes the store that is folded into: an empty one, or a copy of the base. began is the state that it starts from.
 func (c *replayCommand) newStore(plan *definition.Plan, from *original, logger *slog.Logger) (_ *store.Store, began *processing.State, err error) {
 	options := store.Default()
-	options.Logger = logger
+	options.Logger, options.Retention = logger, store.KeepAll()
 	dir := filepath.Join(c.Into, "store")
 	if c.Base != "" {
 		base, err := storeIn(c.Base, "--base")

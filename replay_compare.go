@@ -154,13 +154,11 @@ func (d *difference) findWindow(m *definition.Metric, from event.Millis, was, is
 	kept := from // both have dropped nothing from here on
 	for i, v := range []*store.View{was, is} {
 		sums[i] = make(map[event.Millis]digest.Sum)
-		first, ok, err := v.FirstWindow(m.Hash)
+		whole, err := v.KeptFrom(0)
 		if err != nil {
 			return err
 		}
-		if ok && v.Watermark() != event.NoTime {
-			kept = max(kept, min(first, v.Watermark()-event.Millis(store.Default().Retention.Results.Milliseconds())))
-		}
+		kept = max(kept, whole)
 		err = v.WindowDigests(m.Hash, event.NoTime, func(start event.Millis, sum digest.Sum) error {
 			sums[i][start] = sum
 			return nil

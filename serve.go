@@ -18,6 +18,7 @@ type serveCommand struct {
 	diskFlags
 	outputFlags
 	workerFlags
+	retentionFlags
 	AuthTokenFile  string   `placeholder:"FILE" help:"File with the token that clients must show. Needed where other machines can reach the address."`
 	Insecure       bool     `help:"Answer everybody, on any address, without a token."`
 	AllowedHosts   []string `placeholder:"NAME" help:"Names that clients may call this server by, where it can be reached by others."`
@@ -68,13 +69,14 @@ func (c *serveCommand) config(std *streams) (*appConfig, error) {
 		transactionTimeout: c.TransactionTimeout, workers: c.Workers,
 		tokenFile: c.AuthTokenFile, insecure: c.Insecure, allowedHosts: c.AllowedHosts, allowedOrigins: c.AllowedOrigins, logger: logger,
 	}
-	var faults [6]error
+	var faults [7]error
 	config.plan, faults[0] = c.load()
 	config.security, faults[1] = c.security(c.KafkaBrokers, std, logger)
 	config.framing, faults[2] = c.openFraming(config.plan, logger)
 	config.minFree, faults[3] = c.minFree()
 	config.feedLimit, faults[4] = c.feedLimit()
-	faults[5] = config.validate()
+	config.retention, faults[5] = c.retention()
+	faults[6] = config.validate()
 	err = errors.Join(append(faults[:], c.workerFlags.validate(), c.outputFlags.validate())...)
 	if err != nil {
 		config.framing.close()

@@ -34,12 +34,17 @@ const (
 )
 
 // settleLong commits panes that have settled, an hour a commit, the first minutes of it: in each pane every group has an event,
-// of one of twenty users. What is settled is rolled up when it returns.
+// of one of twenty users, so that all panes of a grouping have one block. What is settled is rolled up when it returns.
 func settleLong(t testing.TB, e *engine, groups int, from, to event.Millis, minutes int) {
 	t.Helper()
-	inputs := make([]window.Input, groups)
-	for i := range inputs {
-		inputs[i] = e.input(sample{at: from, user: fmt.Sprint("u", i%20), page: fmt.Sprintf("/page/%02d", i), load: 20 + i})
+	blocks := make([][]byte, len(e.plan.Groupings))
+	for i := range blocks {
+		table := window.NewTable(&e.plan.Groupings[i])
+		for k := range groups {
+			in := e.input(sample{at: from, user: fmt.Sprint("u", k%20), page: fmt.Sprintf("/page/%02d", k), load: 20 + k})
+			table.Add(&in, from, false)
+		}
+		blocks[i] = table.Take()[0].Pane.AppendBlock(nil)
 	}
 	commit := func(ch *processing.Changes) {
 		if err := e.store.Commit(ch); err != nil {
@@ -50,16 +55,9 @@ func settleLong(t testing.TB, e *engine, groups int, from, to event.Millis, minu
 		ch := &processing.Changes{Watermark: at + hour, AtMs: int64(at)}
 		for i := range e.plan.Groupings {
 			g := &e.plan.Groupings[i]
-			table := window.NewTable(g)
 			for start := at; start < at+event.Millis(minutes)*60_000; start += g.Width {
-				for k := range inputs {
-					inputs[k].Time = start
-					table.Add(&inputs[k], start, false)
-				}
-			}
-			for _, d := range table.Take() {
 				ch.Panes = append(ch.Panes, processing.PaneChange{
-					PaneKey: processing.PaneKey{Grouping: g.Hash, Start: d.Start}, Op: processing.PaneSettle, Width: g.Width, Block: d.Pane.AppendBlock(nil),
+					PaneKey: processing.PaneKey{Grouping: g.Hash, Start: start}, Op: processing.PaneSettle, Width: g.Width, Block: blocks[i],
 				})
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"time"
 
@@ -42,6 +43,12 @@ type Retention struct {
 	// Holding names the readers whose unread feed entries are never dropped. One that has not saved a position yet
 	// holds everything. Default: none
 	Holding []string
+}
+
+// KeepAll is the retention of a store that is made beside another: what is dropped is for the server to say that takes it up.
+func KeepAll() Retention {
+	const long = 100 * 365 * 24 * time.Hour
+	return Retention{FeedAge: long, FeedBytes: math.MaxInt64, Results: long, Rollups: long, Alerts: long}
 }
 
 // The exit codes: for "the store could not be written: start again, the restart is the recovery", and for a store that needs
@@ -91,6 +98,7 @@ func (o *Options) Validate() error {
 	check(o.Retention.FeedBytes > 0, "feed retention bytes must be positive")
 	check(o.Retention.Results > 0, "results retention must be positive")
 	check(o.Retention.Rollups > 0, "rollups retention must be positive")
+	check(o.Retention.Rollups >= o.Retention.Results, "rollups must be kept for as long as results, at least")
 	check(o.Retention.Alerts > 0, "alerts retention must be positive")
 	return errors.Join(faults...)
 }
