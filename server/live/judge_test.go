@@ -13,7 +13,7 @@ import (
 func (v *visitor) checkLog(l *link, s *follow, f *frame) {
 	l.feed.mu.Lock()
 	defer l.feed.mu.Unlock()
-	fair := true
+	var fair bool
 	switch {
 	case f.Op == "ack" && !s.started:
 		s.epoch = l.epoch
@@ -28,8 +28,6 @@ func (v *visitor) checkLog(l *link, s *follow, f *frame) {
 	case f.Reason == "epoch_changed":
 		fair = s.epoch != l.epoch && f.Seq <= l.feed.dropped
 		s.epoch = l.epoch
-	default:
-		fair = false
 	}
 	if !fair {
 		v.world.t.Errorf("%s: %+v at %d of %s; the feed of %s has %v", v.name, f, s.seq, s.epoch, l.epoch, l.feed.seqs(s.seq))
