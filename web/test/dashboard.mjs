@@ -29,13 +29,15 @@ let passed = 0;
 let failed = 0;
 
 async function check(name, run) {
+  const begun = performance.now();
+  const took = () => `${((performance.now() - begun) / 1000).toFixed(1)} s`.padStart(7);
   try {
     await run();
     passed++;
-    console.log(`ok      ${name}`);
+    console.log(`ok     ${took()}  ${name}`);
   } catch (error) {
     failed++;
-    console.log(`FAILED  ${name}\n        ${error.stack.replaceAll("\n", "\n        ")}`);
+    console.log(`FAILED ${took()}  ${name}\n        ${error.stack.replaceAll("\n", "\n        ")}`);
   }
 }
 
@@ -97,6 +99,7 @@ async function numbers() {
     await check("200 partitions, one that stands still, one that waits: each says why", () => pages.troubled(server, page, fits));
     await settled(page);
     await check("what a metric is stands beside it: for a mouse, the keyboard and a touch", () => pages.definitions(server, page));
+    await check("a page that was asleep for an hour lacks nothing of it", () => states.asleep(server, page));
     await check("a page that is hidden asks for little, and motion can be switched off", () => pages.quiet(page));
     await page.close();
   } finally {

@@ -53,9 +53,10 @@ export class Server {
     rmSync(this.data, { recursive: true, force: true });
   }
 
-  // simulate writes traffic whose event time ends now.
-  simulate(count) {
-    execFileSync(this.binary, ["simulate", "--count", String(count), "--rate", "0", "--kafka-brokers", this.broker], { stdio: "pipe" });
+  // simulate writes traffic whose event time ends now, or begins at a time in ms.
+  simulate(count, start = null) {
+    const when = start === null ? [] : ["--start", String(start)];
+    execFileSync(this.binary, ["simulate", "--count", String(count), "--rate", "0", "--kafka-brokers", this.broker, ...when], { stdio: "pipe" });
   }
 
   // write puts lines into the events topic as they are.

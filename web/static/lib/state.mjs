@@ -33,7 +33,7 @@ const HIDDEN_HZ = 0.1;
 let live = null; // LiveData
 let numbers = false; // the first numbers are there
 let scheduled = false;
-const filling = new Set(); // series whose history is being read
+const filling = new Map(); // series whose history is being read -> from when on it may miss something; undefined: nothing
 let known = null; // Alerts; not shown before it is loaded
 
 const client = new LiveClient({
@@ -194,22 +194,30 @@ function publish() {
   view.value = live.view(tiles, groups, { period: currentPeriod(), selected: prefs.selected.peek(), compare, chips });
 }
 
-// fill reads what a series lacks. While one answer is awaited no other is asked for: what it misses, the next refresh has.
+// fill reads what a series lacks from a time on. While one answer is awaited no other is asked for: what it may miss is asked
+// for after it.
 async function fill({ metric, group, from }) {
   const series = live.series(metric.name); // another one when another group is picked meanwhile
-  if (filling.has(series)) return;
-  filling.add(series);
+  if (filling.has(series)) {
+    const missed = filling.get(series);
+    filling.set(series, from === null || missed === null ? null : Math.min(from, missed ?? Infinity));
+    return;
+  }
+  filling.set(series, undefined);
+  const again = (start) => live.series(metric.name) === series && fill({ metric, group, from: start });
   try {
-    const to = Date.now() + clockAhead + 60_000;
+    const to = Math.max(Date.now() + clockAhead, ...["tiles", "groups"].map((name) => client.board(name)?.watermark ?? 0)) + 60_000; // clocks differ
     const start = from === null ? to - 2 * currentPeriod() - metric.size_ms - 120_000 : from - metric.size_ms;
     const answer = await history(metric.name, { from: start, to, group, limit: 1 });
     if (answer.series.length > 0) series.fill(answer.series[0].points, answer.step_ms);
     publish();
   } catch (error) {
     if (error.status === undefined) throw error; // ours, not the server's
-    if (from === null) setTimeout(() => live.series(metric.name) === series && fill({ metric, group, from }), 5000);
+    setTimeout(again, 5000, from);
   } finally {
+    const missed = filling.get(series);
     filling.delete(series);
+    if (missed !== undefined) again(missed);
   }
 }
 
