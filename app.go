@@ -145,18 +145,9 @@ func (c *appConfig) storeDir() string { return filepath.Join(c.data, "store") }
 func (c *appConfig) listenHTTP() (net.Listener, error) {
 	l, err := server.Listen(c.listen)
 	if c.freePort && errors.Is(err, server.ErrAddrInUse) {
-		return server.Listen(freePort(c.listen))
+		return server.Listen(server.AnyPort(c.listen))
 	}
 	return l, err
-}
-
-// freePort is the address with a port that the system picks.
-func freePort(address string) string {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return address
-	}
-	return net.JoinHostPort(host, "0")
 }
 
 // openCluster starts the embedded broker, unless there are brokers.
@@ -166,7 +157,7 @@ func (a *app) openCluster() error {
 		options := c.brokerOptions()
 		broker, err := kafka.StartBroker(options)
 		if c.freeBrokerPort && errors.Is(err, kafka.ErrAddrInUse) {
-			options.Listen = freePort(c.embeddedListen)
+			options.Listen = server.AnyPort(c.embeddedListen)
 			broker, err = kafka.StartBroker(options)
 		}
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tidemark/tidemark/crashdrill"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/kafka"
 	"github.com/tidemark/tidemark/simulator"
@@ -44,10 +45,14 @@ func (c *demoCommand) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	logger := config.logger
-	if c.CrashDrill != 0 {
-		return c.crashDrill(ctx, std, config.plan, logger)
-	}
 	restrictFiles()
+	if c.CrashDrill != 0 {
+		return crashdrill.Run(ctx, crashdrill.Options{
+			Duration: c.CrashDrill, Dir: c.Data, Listen: config.listen, FreePort: config.freePort,
+			Broker: config.brokerOptions(), FreeBrokerPort: config.freeBrokerPort, Flags: []string{"--min-free", c.MinFree},
+			Plan: config.plan, Traffic: c.traffic, Out: std.out, Logger: logger,
+		})
+	}
 	a, err := openApp(config)
 	if err != nil {
 		return err

@@ -81,6 +81,15 @@ func Listen(address string) (net.Listener, error) {
 	return l, nil
 }
 
+// AnyPort is the address with a port that the system picks.
+func AnyPort(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address // Listen will say what is wrong with it
+	}
+	return net.JoinHostPort(host, "0")
+}
+
 // New makes a server and loads what live clients see first. The pipeline must not commit before it is told to call
 // Committed: what New has read would miss it.
 func New(options Options, deps Deps) (*Server, error) {

@@ -1,4 +1,4 @@
-package main
+package crashdrill
 
 import (
 	"os/exec"

@@ -1,4 +1,4 @@
-package main
+package crashdrill
 
 import (
 	"context"
@@ -17,13 +17,75 @@ import (
 	"github.com/tidemark/tidemark/processing/definition"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/kafka"
+	"github.com/tidemark/tidemark/server"
 	"github.com/tidemark/tidemark/simulator"
 )
 
-// drill is a crash drill: a server is killed again and again while a shop's traffic comes in. The log is this process's, so that it
-// survives, and beside the killed server an undisturbed one reads it.
+// Options say what a drill is like.
+type Options struct {
+	Duration time.Duration
+	Dir      string // for what it needs; it is made if it isn't there
+	Listen   string // address of the drilled server
+	// FreePort says that a free port will do if that of Listen is busy.
+	FreePort bool
+	Broker   kafka.BrokerOptions // Dir apart, which is the drill's
+	// FreeBrokerPort is as FreePort, for the broker.
+	FreeBrokerPort bool
+	Flags          []string // further ones of both servers
+	Plan           *definition.Plan
+	// Traffic is what comes in from a time on.
+	Traffic func(start event.Millis, partitions int) (simulator.Options, error)
+	Out     io.Writer
+	Logger  *slog.Logger
+}
+
+// Run runs a crash drill until its verdict. What it needs is in a directory of its own, which is kept only if the servers differ.
+func Run(ctx context.Context, o Options) (err error) {
+	if _, err := os.Stat(o.Dir); errors.Is(err, os.ErrNotExist) {
+		defer func() { _ = os.Remove(o.Dir) }() // it stays if something is kept in it
+	}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return err
+	}
+	d := &drill{Options: o}
+	if d.dir, err = os.MkdirTemp(o.Dir, "crash-drill-"); err != nil {
+		return err
+	}
+	var differ *differs
+	defer func() {
+		if errors.As(err, &differ) {
+			fmt.Fprintf(d.Out, "Everything is kept in %s.\n", d.dir)
+			return
+		}
+		err = errors.Join(err, os.RemoveAll(d.dir))
+	}()
+	broker, err := d.startBroker()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, broker.Close()) }()
+	d.cluster = kafka.Cluster{Brokers: []string{broker.Addr()}, Logger: o.Logger}
+	if err := d.prepare(ctx); err != nil {
+		return err
+	}
+	defer d.calm.end()
+	defer d.killed.end()
+	traffic, err := o.Traffic(0, 1)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(d.Out, "Crash drill: for %v a server is killed again and again while a shop's visitors come, at %g events a second.\n", o.Duration, traffic.Rate)
+	fmt.Fprintf(d.Out, "An undisturbed one reads the same log beside it. Ctrl-C ends all of it.\n\n  Dashboard  http://%s/\n\n", d.killed.address)
+	if err := d.run(ctx); err != nil {
+		d.line()
+		return d.blame(ctx, err)
+	}
+	return d.blame(ctx, d.judge(ctx))
+}
+
+// drill is a crash drill as it runs.
 type drill struct {
-	out     io.Writer
+	Options
 	dir     string
 	cluster kafka.Cluster
 	began   time.Time
@@ -35,58 +97,17 @@ type drill struct {
 
 // kill is one of them.
 type kill struct {
-	moment drillMoment
+	moment moment
 	took   time.Duration // from the next start to the next answer; 0: it was killed before
 }
 
-// drillTopics are the output topics of the two servers.
-func drillTopics(suffix string) []string {
+// outputs are the output topics of the two servers.
+func outputs(suffix string) []string {
 	return []string{"metrics" + suffix, "alerts" + suffix, "dead-letters" + suffix}
 }
 
-// drillPast is how much of the past the traffic begins with: there has to be something to catch up with.
-const drillPast = 5 * time.Minute
-
-// crashDrill runs a crash drill. What it needs is in a directory of its own, which is kept only if the servers differ.
-func (c *demoCommand) crashDrill(ctx context.Context, std *streams, plan *definition.Plan, logger *slog.Logger) (err error) {
-	restrictFiles()
-	if _, err := os.Stat(c.Data); errors.Is(err, os.ErrNotExist) {
-		defer func() { _ = os.Remove(c.Data) }() // it stays if something is kept in it
-	}
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return err
-	}
-	d := &drill{out: std.out}
-	if d.dir, err = os.MkdirTemp(c.Data, "crash-drill-"); err != nil {
-		return err
-	}
-	var differ *drillDiffers
-	defer func() {
-		if errors.As(err, &differ) {
-			fmt.Fprintf(std.out, "Everything is kept in %s.\n", d.dir)
-			return
-		}
-		err = errors.Join(err, os.RemoveAll(d.dir))
-	}()
-	broker, err := c.drillBroker(filepath.Join(d.dir, "broker"), logger)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, broker.Close()) }()
-	d.cluster = kafka.Cluster{Brokers: []string{broker.Addr()}, Logger: logger}
-	if err := d.prepare(ctx, c, plan); err != nil {
-		return err
-	}
-	defer d.calm.end()
-	defer d.killed.end()
-	fmt.Fprintf(d.out, "Crash drill: for %v a server is killed again and again while a shop's visitors come, at %g events a second.\n", c.CrashDrill, c.Rate)
-	fmt.Fprintf(d.out, "An undisturbed one reads the same log beside it. Ctrl-C ends all of it.\n\n  Dashboard  http://%s/\n\n", d.killed.address)
-	if err := d.run(ctx, c); err != nil {
-		d.line()
-		return d.blame(ctx, err)
-	}
-	return d.blame(ctx, d.judge(ctx))
-}
+// past is how much of the past the traffic begins with: there has to be something to catch up with.
+const past = 5 * time.Minute
 
 // blame says that nothing is proved if somebody has ended the drill.
 func (d *drill) blame(ctx context.Context, err error) error {
@@ -96,39 +117,34 @@ func (d *drill) blame(ctx context.Context, err error) error {
 	return err
 }
 
-func (c *demoCommand) drillBroker(dir string, logger *slog.Logger) (*kafka.Broker, error) {
-	options := kafka.BrokerOptions{
-		Listen: c.EmbeddedListen, Dir: dir, Logger: logger,
-		Topics: kafka.DefaultTopics("events", "metrics", "alerts", "dead-letters"),
-	}
-	if c.EmbeddedListen == "" {
-		options.Listen = defaultEmbedded
-	}
+func (d *drill) startBroker() (*kafka.Broker, error) {
+	options := d.Broker
+	options.Dir = filepath.Join(d.dir, "broker")
 	broker, err := kafka.StartBroker(options)
-	if c.EmbeddedListen == "" && errors.Is(err, kafka.ErrAddrInUse) {
-		options.Listen = freePort(defaultEmbedded)
+	if d.FreeBrokerPort && errors.Is(err, kafka.ErrAddrInUse) {
+		options.Listen = server.AnyPort(options.Listen)
 		broker, err = kafka.StartBroker(options)
 	}
 	return broker, err
 }
 
 // prepare makes the two servers, and starts the one that is left alone.
-func (d *drill) prepare(ctx context.Context, c *demoCommand, plan *definition.Plan) error {
+func (d *drill) prepare(ctx context.Context) error {
 	definitions := filepath.Join(d.dir, "definitions.yaml")
-	content, err := neverIdle(plan)
+	content, err := neverIdle(d.Plan)
 	if err != nil {
 		return err
 	}
 	if err := os.WriteFile(definitions, content, 0o600); err != nil {
 		return err
 	}
-	common := []string{"--kafka-brokers", d.cluster.Brokers[0], "--create-topics", "--definitions", definitions, "--min-free", c.MinFree, "--log-level", "warn"}
-	address, err := freeListen(c.Listen)
+	common := append([]string{"--kafka-brokers", d.cluster.Brokers[0], "--create-topics", "--definitions", definitions, "--log-level", "warn"}, d.Flags...)
+	address, err := free(d.Listen, d.FreePort)
 	if err != nil {
 		return err
 	}
 	d.killed = newDrilled(d.dir, "killed", address, "", common)
-	if address, err = freeListen(freePort(defaultListen)); err != nil {
+	if address, err = free(server.AnyPort(d.Listen), false); err != nil {
 		return err
 	}
 	d.calm = newDrilled(d.dir, "undisturbed", address, "-undisturbed", common)
@@ -155,12 +171,12 @@ func neverIdle(plan *definition.Plan) ([]byte, error) {
 }
 
 // run kills until the time is over, and starts the server a last time.
-func (d *drill) run(ctx context.Context, c *demoCommand) error {
+func (d *drill) run(ctx context.Context) error {
 	d.began = time.Now()
-	ending, stop := context.WithTimeout(ctx, c.CrashDrill)
+	ending, stop := context.WithTimeout(ctx, d.Duration)
 	defer stop()
 	group, ending := errgroup.WithContext(ending)
-	group.Go(func() error { return d.trade(ending, c) })
+	group.Go(func() error { return d.trade(ending) })
 	group.Go(func() error { return d.killOn(ending) })
 	if err := group.Wait(); err != nil {
 		return err
@@ -172,13 +188,13 @@ func (d *drill) run(ctx context.Context, c *demoCommand) error {
 }
 
 // trade writes the shop's traffic until ctx ends.
-func (d *drill) trade(ctx context.Context, c *demoCommand) error {
+func (d *drill) trade(ctx context.Context) error {
 	writer, err := kafka.NewWriter(kafka.WriterOptions{Cluster: d.cluster, Topic: "events", Compression: kafka.LZ4})
 	if err != nil {
 		return err
 	}
 	defer writer.Close()
-	options, err := c.traffic(event.Millis(time.Now().Add(-drillPast).UnixMilli()), kafka.DataPartitions)
+	options, err := d.Traffic(event.Millis(time.Now().Add(-past).UnixMilli()), kafka.DataPartitions)
 	if err != nil {
 		return err
 	}
@@ -188,7 +204,10 @@ func (d *drill) trade(ctx context.Context, c *demoCommand) error {
 		return err
 	}
 	if err := simulator.Run(ctx, sim, toTheEnd{writer}, simulator.Pace{}); err != nil {
-		return endedBy(ctx, err)
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
 	}
 	lasting := context.WithoutCancel(ctx)
 	if err := writer.Flush(lasting); err != nil {
@@ -213,7 +232,7 @@ func (d *drill) killOn(ctx context.Context) error {
 		if err := d.killed.start(); err != nil {
 			return err
 		}
-		m := drillMoments[rand.IntN(len(drillMoments))]
+		m := moments[rand.IntN(len(moments))]
 		if m != whileStarting {
 			if err := d.back(ctx); err != nil && ctx.Err() == nil {
 				return err
@@ -227,7 +246,7 @@ func (d *drill) killOn(ctx context.Context) error {
 			return err
 		}
 		d.line()
-		fmt.Fprintf(d.out, "%6.1f s  killed %s", time.Since(d.began).Seconds(), m)
+		fmt.Fprintf(d.Out, "%6.1f s  killed %s", time.Since(d.began).Seconds(), m)
 		d.kills = append(d.kills, kill{moment: m})
 	}
 	return d.killed.kill()
@@ -236,7 +255,7 @@ func (d *drill) killOn(ctx context.Context) error {
 // line ends the line of a kill that the server has not come back from before the next.
 func (d *drill) line() {
 	if n := len(d.kills); n > 0 && d.kills[n-1].took == 0 {
-		fmt.Fprintln(d.out)
+		fmt.Fprintln(d.Out)
 	}
 }
 
@@ -255,7 +274,7 @@ func (d *drill) back(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(d.out, "  back after %.2f s, %s records so far\n", took.Seconds(), grouped(p.Counters.Consumed))
+	fmt.Fprintf(d.Out, "  back after %.2f s, %s records so far\n", took.Seconds(), grouped(p.Counters.Consumed))
 	return nil
 }
 

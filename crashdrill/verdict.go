@@ -1,4 +1,4 @@
-package main
+package crashdrill
 
 import (
 	"context"
@@ -12,10 +12,10 @@ import (
 	"github.com/tidemark/tidemark/server/client"
 )
 
-// drillDiffers is the end of a drill that has found something.
-type drillDiffers struct{ faults []string }
+// differs is the end of a drill that has found something.
+type differs struct{ faults []string }
 
-func (e *drillDiffers) Error() string {
+func (e *differs) Error() string {
 	return "the crash drill has found a difference:\n  " + strings.Join(e.faults, "\n  ")
 }
 
@@ -30,7 +30,7 @@ type account struct {
 // judge waits until both servers have read and published all of the log, and compares them.
 func (d *drill) judge(ctx context.Context) error {
 	d.line()
-	fmt.Fprintf(d.out, "\n%s\n\n", d.summary())
+	fmt.Fprintf(d.Out, "\n%s\n\n", d.summary())
 	if err := d.settle(ctx); err != nil {
 		return err
 	}
@@ -46,16 +46,16 @@ func (d *drill) judge(ctx context.Context) error {
 		return err
 	}
 	if faults := compareAccounts(killed, calm); len(faults) > 0 {
-		return &drillDiffers{faults}
+		return &differs{faults}
 	}
-	fmt.Fprintf(d.out, "\nThe same, to the last bit.\n")
+	fmt.Fprintf(d.Out, "\nThe same, to the last bit.\n")
 	return nil
 }
 
 // summary tells of the kills and what followed them.
 func (d *drill) summary() string {
 	var took []time.Duration
-	count := map[drillMoment]int{}
+	count := map[moment]int{}
 	for _, k := range d.kills {
 		count[k.moment]++
 		if k.took > 0 {
@@ -63,7 +63,7 @@ func (d *drill) summary() string {
 		}
 	}
 	var parts []string
-	for _, m := range drillMoments {
+	for _, m := range moments {
 		if count[m] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", count[m], strings.TrimSpace(string(m))))
 		}
@@ -94,7 +94,7 @@ func (d *drill) settle(ctx context.Context) error {
 				continue
 			}
 			if fault := faultOf(&p); fault != "" {
-				return &drillDiffers{[]string{fmt.Sprintf("the %s server stands still: %s", s.name, fault)}}
+				return &differs{[]string{fmt.Sprintf("the %s server stands still: %s", s.name, fault)}}
 			}
 			if _, entries := p.Lag(); p.Counters.Consumed >= d.written && entries == 0 && p.WatermarkMs != nil {
 				standing = append(standing, *p.WatermarkMs)
@@ -147,7 +147,7 @@ func (d *drill) account(ctx context.Context, s *drilled, suffix string) (a accou
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleLimit)
 	defer cancel()
-	published, err := kafka.ReadPublished(ctx, d.cluster, drillTopics(suffix)...)
+	published, err := kafka.ReadPublished(ctx, d.cluster, outputs(suffix)...)
 	if err != nil {
 		return a, err
 	}
@@ -202,7 +202,7 @@ func onceEach(fed map[uint64]bool, published []kafka.Published) []string {
 
 // show puts both side by side.
 func (d *drill) show(killed, calm account) error {
-	out := tabwriter.NewWriter(d.out, 2, 0, 3, ' ', 0)
+	out := tabwriter.NewWriter(d.Out, 2, 0, 3, ' ', 0)
 	row := func(what string, of func(*account) string) {
 		fmt.Fprintf(out, "  %s\t%s\t%s\n", what, of(&killed), of(&calm))
 	}

@@ -1,4 +1,4 @@
-package main
+package crashdrill
 
 import (
 	"bytes"
@@ -17,18 +17,18 @@ import (
 	"github.com/tidemark/tidemark/server/client"
 )
 
-// drillMoment is when a server is killed.
-type drillMoment string
+// moment is when a server is killed.
+type moment string
 
 const (
-	whileStarting   drillMoment = "while it started      "
-	whileCatchingUp drillMoment = "while it caught up    "
-	whilePublishing drillMoment = "while it published    "
-	whileStopping   drillMoment = "while it stopped      "
-	whenever        drillMoment = "out of the blue       "
+	whileStarting   moment = "while it started      "
+	whileCatchingUp moment = "while it caught up    "
+	whilePublishing moment = "while it published    "
+	whileStopping   moment = "while it stopped      "
+	whenever        moment = "out of the blue       "
 )
 
-var drillMoments = []drillMoment{whileStarting, whileCatchingUp, whilePublishing, whileStopping, whenever}
+var moments = []moment{whileStarting, whileCatchingUp, whilePublishing, whileStopping, whenever}
 
 // drilled is a server of a crash drill, a process of this same program. It is always on the same directory and address.
 type drilled struct {
@@ -45,7 +45,7 @@ type drilled struct {
 
 // newDrilled makes a server with output topics that end with a suffix.
 func newDrilled(dir, name, address, suffix string, args []string) *drilled {
-	topics := drillTopics(suffix)
+	topics := outputs(suffix)
 	s := &drilled{name: name, address: address, log: filepath.Join(dir, name+".log"), client: client.New(address)}
 	s.args = append([]string{
 		"serve", "--listen", address, "--data", filepath.Join(dir, name),
@@ -54,15 +54,11 @@ func newDrilled(dir, name, address, suffix string, args []string) *drilled {
 	return s
 }
 
-// freeListen is an address that is free now: the one that is wanted, or what stands for the default, or for port 0.
-func freeListen(wanted string) (string, error) {
-	address := wanted
-	if wanted == "" {
-		address = defaultListen
-	}
-	l, err := server.Listen(address)
-	if wanted == "" && errors.Is(err, server.ErrAddrInUse) {
-		l, err = server.Listen(freePort(address))
+// free is an address that is free now: the one that is wanted or, if that is busy and another port will do, one with a free port.
+func free(wanted string, another bool) (string, error) {
+	l, err := server.Listen(wanted)
+	if another && errors.Is(err, server.ErrAddrInUse) {
+		l, err = server.Listen(server.AnyPort(wanted))
 	}
 	if err != nil {
 		return "", err
@@ -129,6 +125,9 @@ func (s *drilled) ready(ctx context.Context) (time.Duration, error) {
 	}
 }
 
+// exitUsage is how the program ends if its address is taken.
+const exitUsage = 2
+
 // lostAddress reports whether the process ended because something else had taken its address while it was dead, if only as the
 // near end of a connection. That passes.
 func (s *drilled) lostAddress() bool {
@@ -151,7 +150,7 @@ func (s *drilled) lastWords() string {
 }
 
 // waitFor waits until it is the moment to kill the server, or ctx ends. A moment that doesn't come is not waited for: any is as good.
-func (s *drilled) waitFor(ctx context.Context, m drillMoment) {
+func (s *drilled) waitFor(ctx context.Context, m moment) {
 	switch m {
 	case whileStarting:
 		linger(ctx, 150*time.Millisecond)
