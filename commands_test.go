@@ -160,7 +160,7 @@ func (c docCommand) hold(t *testing.T) {
 
 // foreign are the programs of others whose commands may stand in the docs. What they are given has to be there.
 var foreign = []string{
-	"cd", "chmod", "curl", "docker", "echo", "git", "install", "journalctl", "kcat", "kill", "kubectl", "ls", "openssl", "promtool", "sha256sum", "systemctl",
+	"cd", "chmod", "curl", "docker", "echo", "export", "git", "install", "journalctl", "kcat", "kill", "kubectl", "ls", "openssl", "promtool", "sha256sum", "systemctl",
 	"useradd", "websocat",
 }
 

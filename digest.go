@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"path/filepath"
 	"text/tabwriter"
 
 	"github.com/tidemark/tidemark/processing"
@@ -17,31 +15,18 @@ type digestCommand struct {
 }
 
 // Run prints what the definitions have made, as one number each.
-func (c *digestCommand) Run(std *streams) (err error) {
-	options := store.Default()
-	options.Logger = slog.New(slog.DiscardHandler)
-	s, err := store.OpenReadOnly(filepath.Join(c.Data, "store"), options)
+func (c *digestCommand) Run(std *streams) error {
+	err := lookInto(c.Data, func(_ *store.Store, v *store.View) error {
+		digests, err := v.DigestsInForce()
+		if err != nil {
+			return err
+		}
+		return printDigests(std.out, digests)
+	})
 	if errors.Is(err, store.ErrInUse) {
 		return fmt.Errorf("%w; a running server answers GET /api/v1/digest", err)
 	}
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if closing := s.Close(); err == nil {
-			err = closing
-		}
-	}()
-	v, err := s.View()
-	if err != nil {
-		return err
-	}
-	defer v.Close()
-	digests, err := v.DigestsInForce()
-	if err != nil {
-		return err
-	}
-	return printDigests(std.out, digests)
+	return err
 }
 
 func printDigests(w io.Writer, digests []processing.DefinitionDigest) error {

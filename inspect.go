@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,35 +18,38 @@ type inspectCommand struct {
 }
 
 // Run prints what the store holds.
-func (c *inspectCommand) Run(std *streams) (err error) {
+func (c *inspectCommand) Run(std *streams) error {
+	return lookInto(c.Data, func(s *store.Store, v *store.View) error {
+		if err := printStore(std.out, s, v); err != nil {
+			return err
+		}
+		if err := printSetAside(std.out, c.Data); err != nil {
+			return err
+		}
+		return printFaults(std.out, v)
+	})
+}
+
+// lookInto shows the store of a data directory that no server runs on. It is only read.
+func lookInto(data string, look func(*store.Store, *store.View) error) (err error) {
 	options := store.Default()
 	options.Logger = slog.New(slog.DiscardHandler)
-	s, err := store.OpenReadOnly(filepath.Join(c.Data, "store"), options)
+	s, err := store.OpenReadOnly(filepath.Join(data, "store"), options)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closing := s.Close(); err == nil {
-			err = closing
-		}
-	}()
+	defer func() { err = errors.Join(err, s.Close()) }()
 	v, err := s.View()
 	if err != nil {
 		return err
 	}
 	defer v.Close()
-	if err := printStore(std.out, s, v); err != nil {
-		return err
-	}
-	if err := c.printSetAside(std.out, options); err != nil {
-		return err
-	}
-	return printFaults(std.out, v)
+	return look(s, v)
 }
 
 // printSetAside lists the states that rebuilt ones have replaced, if there are any.
-func (c *inspectCommand) printSetAside(w io.Writer, options store.Options) error {
-	replaced, err := store.ListSetAside(filepath.Join(c.Data, "store"), options)
+func printSetAside(w io.Writer, data string) error {
+	replaced, err := store.ListSetAside(filepath.Join(data, "store"), store.Default())
 	if err != nil || len(replaced) == 0 {
 		return err
 	}
