@@ -127,7 +127,7 @@ func (p *process) interrupt() time.Duration {
 
 // fetch reads JSON from the server.
 func (p *process) fetch(path string, into any) error {
-	client := http.Client{Timeout: 5 * time.Second}
+	client := http.Client{Timeout: 20 * time.Second}
 	resp, err := client.Get(p.base + path)
 	if err != nil {
 		return err
