@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync/atomic"
 	"time"
 
@@ -100,6 +101,10 @@ func open(dir string, opts Options, adjust func(*pebble.Options)) (*Store, error
 	popts.ErrorIfNotExists = true
 	adjust(popts)
 	db, err := pebble.Open(dir, popts)
+	if errors.Is(err, fs.ErrNotExist) {
+		// A manifest that ends too early names tables that have been replaced; or somebody has taken one away.
+		err = fmt.Errorf("%w: a file is missing: %w", errDamaged, err)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), lock.Close())
 	}
