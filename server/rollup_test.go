@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -22,6 +23,7 @@ version: 1
 defaults: false
 metrics:
   - {name: users, window: {size: 25s, slide: 10s, offset: 3s}, aggregates: {u: {uniques: userId}}}
+  - {name: skewed, window: {size: 65m, slide: 60m, offset: 15m10s}, aggregates: {n: {count: true}}}
   - {name: odd, window: {size: 7s}, value: p95, aggregates: {p95: {quantile: pageViewData.pageLoadTime, q: 0.95}, mean: {avg: pageViewData.pageLoadTime}}}
   - {name: pages, window: {size: 10s}, group_by: {url: pageViewData.url}, max_groups: 3, value: most - least + n, aggregates: {n: {count: true}, least: {min: conversionData.value}, most: {max: conversionData.value}}}
   - {name: busy, window: {size: 20m}, group_by: {url: pageViewData.url, user: userId}, aggregates: {n: {count: true}}, having: n > 1}
@@ -30,26 +32,47 @@ metrics:
      aggregates: {money: {sum: conversionData.value, where: 'eventType == "CONVERSION"'}, everybody: {uniques: userId, total: true}}}
 `
 
-// drawDays commits bursts of random events over some days, most panes settled, and now and then opens the store anew.
-func drawDays(t *rapid.T, e *engine) {
-	w := event.Millis(rapid.SampledFrom([]int64{-3 * int64(day), 0, int64(longStart)}).Draw(t, "start"))
-	for range rapid.IntRange(5, 25).Draw(t, "commits") {
+// randomDays commits bursts of random events over some days, most panes settled, and now and then opens the store anew.
+func randomDays(rng *rand.Rand, e *engine) {
+	w := []event.Millis{-3 * day, 0, longStart}[rng.IntN(3)]
+	for range 5 + rng.IntN(25) {
 		var samples []sample
-		for range rapid.IntRange(0, 12).Draw(t, "events") {
-			s := sample{at: w + event.Millis(rapid.IntRange(1, 200_000).Draw(t, "at")), user: rapid.SampledFrom([]string{"u1", "u2", "u3"}).Draw(t, "user")}
-			if rapid.Bool().Draw(t, "view") {
-				s.page, s.load = rapid.SampledFrom([]string{"/", "/a", "/b", "/c", "/d", "/e"}).Draw(t, "page"), rapid.IntRange(1, 5000).Draw(t, "load")
+		for range rng.IntN(25) {
+			s := sample{at: w + event.Millis(1+rng.IntN(200_000)), user: fmt.Sprint("u", rng.IntN(4))}
+			if rng.IntN(3) > 0 {
+				s.page, s.load = []string{"/", "/a", "/b", "/c", "/d", "/e"}[rng.IntN(6)], 1+rng.IntN(5000)
 			} else {
-				s.money = float64(rapid.IntRange(0, 100).Draw(t, "money"))
+				s.money = float64(rng.IntN(100))
 			}
 			samples = append(samples, s)
 		}
-		w += event.Millis(rapid.SampledFrom([]int{30_000, 300_000, 4_000_000, 30_000_000}).Draw(t, "advance"))
+		w += []event.Millis{30_000, 300_000, 4_000_000, 30_000_000}[rng.IntN(4)]
 		e.commit(w, w-100_000, samples)
-		if rapid.IntRange(0, 9).Draw(t, "restart") == 0 {
+		if rng.IntN(10) == 0 {
 			e.reopen()
 		}
 	}
+}
+
+// randomQuery asks for a metric by a step that its panes divide, mostly one that cells divide too.
+func randomQuery(rng *rand.Rand, e *engine, m *definition.Metric) *historyQuery {
+	width := e.plan.Groupings[m.Grouping].Width
+	unit := []event.Millis{1, 60_000, hour, day}[rng.IntN(4)]
+	if unit > width && unit%width != 0 {
+		unit *= width / 1000 // whole cells and whole panes, although cells are not made of whole panes
+	}
+	step := (unit*event.Millis(1+rng.IntN(3)) + width - 1) / width * width
+	q := &historyQuery{metric: m, limit: 1000, filter: make(groupFilter, len(m.Keys)), step: step, length: step}
+	if rng.IntN(3) == 0 {
+		q.length *= 3
+	}
+	q.to = e.w + event.Millis(rng.IntN(5_000_000)-4_000_000)
+	q.from = q.to - q.step*event.Millis(1+rng.IntN(30))
+	if len(m.Keys) > 0 && rng.IntN(3) > 0 {
+		value := []string{"/", "/a", "/e", "EUR", "u1", "(none)", "(other)"}[rng.IntN(7)]
+		q.filter[rng.IntN(len(m.Keys))] = &value
+	}
+	return q
 }
 
 // pointsOfPanes is what a query must find, computed the plain way: every range anew, from every pane in it.
@@ -99,57 +122,41 @@ func pointsOfPanes(t testing.TB, q *historyQuery, plan *definition.Plan, v *stor
 // panes divide.
 func TestRollUpsAreWhatPanesSay(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
+		rng := rand.New(rand.NewPCG(1, rapid.Uint64().Draw(rt, "seed")))
 		e := newEngine(t, rolledDefinitions)
-		drawDays(rt, e)
+		randomDays(rng, e)
 		v, err := e.store.View()
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer v.Close()
-		for i := range e.plan.Metrics {
-			m := &e.plan.Metrics[i]
-			width := e.plan.Groupings[m.Grouping].Width
-			unit := event.Millis(rapid.SampledFrom([]int64{1, 60_000, 3_600_000, 86_400_000}).Draw(rt, "unit"))
-			if unit > 1 && unit%width != 0 && width < unit {
-				unit *= width / 1000 // a step of whole cells and whole panes, although cells are not made of whole panes
-			}
-			q := historyQuery{metric: m, limit: 1000, filter: make(groupFilter, len(m.Keys)), step: multipleOf(width, unit*event.Millis(rapid.IntRange(1, 3).Draw(rt, "units")))}
-			q.length = q.step * event.Millis(rapid.SampledFrom([]int{1, 1, 3}).Draw(rt, "length"))
-			q.to = e.w - event.Millis(rapid.IntRange(-100_000, 5_000_000).Draw(rt, "before"))
-			q.from = q.to - q.step*event.Millis(rapid.IntRange(1, 30).Draw(rt, "points"))
-			if len(m.Keys) > 0 && rapid.Bool().Draw(rt, "filter") {
-				value := rapid.SampledFrom([]string{"/", "/a", "/e", "EUR", "u1", "(none)", "(other)"}).Draw(rt, "value")
-				q.filter[rapid.IntRange(0, len(m.Keys)-1).Draw(rt, "key")] = &value
-			}
-			h, err := q.run(context.Background(), e.plan, v)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := map[string]float64{}
-			for _, one := range h.series {
-				for _, p := range one.points {
-					value := math.NaN()
-					if p.Value != nil {
-						value = *p.Value
-					}
-					got[fmt.Sprintf("%v %d", one.group, p.At)] = value
-				}
-			}
-			want := pointsOfPanes(t, &q, e.plan, v)
-			if len(m.Keys) == 0 { // empty ranges are supplied; here only what happened is compared
-				for point := range got {
-					if _, ok := want[point]; !ok {
-						delete(got, point)
-					}
-				}
-			}
-			same := gocmp.Comparer(func(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) })
-			if diff := gocmp.Diff(want, got, same); diff != "" {
-				rt.Fatalf("%s by %d over %d, [%d, %d), W %d (-panes +history):\n%s", m.Name, q.step, q.length, q.from, q.to, e.w, diff)
+		for range 3 {
+			for i := range e.plan.Metrics {
+				compareWithPanes(rt, t, e, v, randomQuery(rng, e, &e.plan.Metrics[i]))
 			}
 		}
 	})
 }
 
-// multipleOf is the smallest multiple of width that is not below least.
-func multipleOf(width, least event.Millis) event.Millis { return (least + width - 1) / width * width }
+func compareWithPanes(rt *rapid.T, t *testing.T, e *engine, v *store.View, q *historyQuery) {
+	h, err := q.run(context.Background(), e.plan, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, got := pointsOfPanes(t, q, e.plan, v), map[string]float64{}
+	for _, one := range h.series {
+		for _, p := range one.points {
+			at := fmt.Sprintf("%v %d", one.group, p.At)
+			if _, happened := want[at]; !happened && len(q.metric.Keys) == 0 {
+				continue // an empty range, which is supplied: only what happened is compared
+			}
+			if got[at] = math.NaN(); p.Value != nil {
+				got[at] = *p.Value
+			}
+		}
+	}
+	same := gocmp.Comparer(func(a, b float64) bool { return a == b || math.IsNaN(a) && math.IsNaN(b) })
+	if diff := gocmp.Diff(want, got, same); diff != "" {
+		rt.Fatalf("%s by %d over %d, [%d, %d), W %d (-panes +history):\n%s", q.metric.Name, q.step, q.length, q.from, q.to, e.w, diff)
+	}
+}
