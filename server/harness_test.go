@@ -63,6 +63,7 @@ type engine struct {
 	t       testing.TB
 	plan    *definition.Plan
 	dir     string // of the store
+	options store.Options
 	store   *store.Store
 	decoder *event.Decoder
 	totals  []*window.Totals
@@ -77,12 +78,17 @@ type engine struct {
 
 func newEngine(t testing.TB, definitions string) *engine {
 	t.Helper()
+	return newEngineWith(t, definitions, quietStore())
+}
+
+func newEngineWith(t testing.TB, definitions string, options store.Options) *engine {
+	t.Helper()
 	plan, err := definition.Load("test.yaml", []byte(definitions), schemas.Events)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	st, err := store.Open(dir, quietStore())
+	st, err := store.Open(dir, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +98,7 @@ func newEngine(t testing.TB, definitions string) *engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &engine{t: t, plan: plan, dir: dir, store: st, decoder: decoder, w: event.NoTime, newest: event.NoTime, digests: make(map[definition.Hash]processing.DefinitionDigest)}
+	e := &engine{t: t, plan: plan, dir: dir, options: options, store: st, decoder: decoder, w: event.NoTime, newest: event.NoTime, digests: make(map[definition.Hash]processing.DefinitionDigest)}
 	t.Cleanup(func() {
 		if err := e.store.Close(); err != nil {
 			t.Error(err)
@@ -125,7 +131,7 @@ func (e *engine) reopen() {
 		e.t.Fatal(err)
 	}
 	var err error
-	if e.store, err = store.Open(e.dir, quietStore()); err != nil {
+	if e.store, err = store.Open(e.dir, e.options); err != nil {
 		e.t.Fatal(err)
 	}
 }

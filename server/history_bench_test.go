@@ -33,7 +33,7 @@ const (
 	year = 365 * day
 )
 
-// settleLong commits panes that have settled, an hour a commit, the first minutes of it: in each pane every group has an event,
+// settleLong commits panes that have settled, those of the first minutes of every hour: in each pane every group has an event,
 // of one of twenty users, so that all panes of a grouping have one block. What is settled is rolled up when it returns.
 func settleLong(t testing.TB, e *engine, groups int, from, to event.Millis, minutes int) {
 	t.Helper()
@@ -51,8 +51,9 @@ func settleLong(t testing.TB, e *engine, groups int, from, to event.Millis, minu
 			t.Fatal(err)
 		}
 	}
+	ch := &processing.Changes{}
 	for at := from; at < to; at += hour {
-		ch := &processing.Changes{Watermark: at + hour, AtMs: int64(at)}
+		ch.Watermark, ch.AtMs = at+hour, int64(at)
 		for i := range e.plan.Groupings {
 			g := &e.plan.Groupings[i]
 			for start := at; start < at+event.Millis(minutes)*60_000; start += g.Width {
@@ -61,8 +62,12 @@ func settleLong(t testing.TB, e *engine, groups int, from, to event.Millis, minu
 				})
 			}
 		}
-		commit(ch)
+		if len(ch.Panes) > 1000 {
+			commit(ch)
+			ch = &processing.Changes{}
+		}
 	}
+	commit(ch)
 	for range 4 {
 		commit(&processing.Changes{Watermark: to, AtMs: int64(to)})
 	}
