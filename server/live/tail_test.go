@@ -50,6 +50,13 @@ func (l *memoryLog) drop(upTo uint64) {
 	l.dropped = upTo
 }
 
+// reach takes up what is no alert, up to a sequence.
+func (l *memoryLog) reach(seq uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.head = max(l.head, seq)
+}
+
 // append makes a commit of an alert after some results.
 func (l *memoryLog) append(results uint64) *processing.Committed {
 	l.mu.Lock()

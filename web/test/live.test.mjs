@@ -43,6 +43,13 @@ test("a delta that does not continue is not applied: a new snapshot is asked for
   assert.deepEqual(values(h), [8]);
 });
 
+test("a delta that begins before what is held does not continue it either", () => {
+  const h = subscribed();
+  h.says({ op: "delta", sub: "a.1", from: 9, seq: 12, watermark_ms: 200, rows: [row("k1", 9)], removed: [] });
+  assert.deepEqual(values(h), [1, 2]);
+  assert.equal(h.sub(), "a.2");
+});
+
 test("after a reset the rows stay until the snapshot", () => {
   const h = subscribed();
   h.says({ op: "reset", sub: "a.1", reason: "slow" });
