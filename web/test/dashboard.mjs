@@ -83,6 +83,7 @@ async function numbers() {
     }
     await check("the first number needs two questions to the server, no more", () => states.firstNumbers(browser, server, Number(options.loads)));
     await check("without the live channel the page says so, and leads to what works", () => states.withoutLive(browser, server, fits));
+    await check("widths between: tablets and small windows", () => states.widths(browser, server));
     const page = await browser.open(server.url);
     await settled(page);
     await check("everything together is under 150 kB, and nothing jumps", () => light(page));

@@ -165,3 +165,19 @@ export async function asleep(server, page) {
 }
 
 const EVENTS = 40_000;
+
+// widths shows every page in windows that are neither wide nor narrow.
+export async function widths(browser, server) {
+  const page = await browser.open(server.url);
+  for (const hash of ["#live", "#history?period=1h", "#alerts", "#pipeline"]) {
+    await page.evaluate((to) => (location.hash = to), hash);
+    await page.waitForSelector("figure canvas, .alert-list, .empty, table.partitions tbody tr");
+    for (const width of [320, 641, 768, 1001, 1120, 1200, 1281, 1920]) {
+      await page.setViewportSize({ width, height: 900 });
+      const fits = () => document.documentElement.scrollWidth === document.documentElement.clientWidth; // once charts have followed
+      await page.waitForFunction(fits, null, { timeout: 5000 }).catch(() => assert.fail(`${hash} is wider than ${width}`));
+    }
+  }
+  assert.deepEqual(page.faults, []);
+  await page.close();
+}

@@ -37,7 +37,7 @@ export function Pipeline() {
       </dl>
     </section>
     <div class="split">
-      <div class="aside">
+      <div class="stack">
         <${Partitions} partitions=${p.partitions} watermark=${p.watermark_ms} now=${look.at + clockAhead} />
         <${Keyspaces} store=${p.store} />
       </div>
