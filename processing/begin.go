@@ -17,7 +17,7 @@ func newLoop(p *Pipeline) *loop {
 		pipeline: p, watermark: p.committer.watermark, interval: p.options.MinCommit, first: true,
 		ends: make(map[event.PartitionID]End), maxima: make(map[event.PartitionID]event.Millis),
 		errand: newErrand(p.options.Target), courses: make(map[event.PartitionID]*course),
-		faults: make(map[event.PartitionID]*Fault), unknown: make(map[event.PartitionID]error), timer: time.NewTimer(p.options.MinCommit),
+		faults: make(map[event.PartitionID]*Fault), decidedAt: make(map[event.PartitionID]time.Time), unknown: make(map[event.PartitionID]error), timer: time.NewTimer(p.options.MinCommit),
 		answers: make(chan []arrival), looks: make(chan look),
 	}
 	shared := &shared{}
@@ -249,7 +249,8 @@ func (l *loop) look(seen look) {
 		l.report()
 		return
 	}
-	for _, e := range seen.ends {
+	ends := slices.DeleteFunc(slices.Clone(seen.ends), func(e End) bool { return e.SentAt.Before(l.decidedAt[e.Partition]) })
+	for _, e := range ends {
 		if e.Err != nil {
 			continue
 		}
@@ -261,6 +262,6 @@ func (l *loop) look(seen look) {
 		// An open transaction, whose records can't be read yet, lies between Stable and High: it holds W too.
 		l.idleness.Looked(e.Partition, e.SentAt, event.Offset(p.seenPosition.Load()) >= e.High)
 	}
-	l.assign(ofTopic(seen.ends, l.topic.ID), seen.epochs)
+	l.assign(ofTopic(ends, l.topic.ID), seen.epochs)
 	l.report()
 }

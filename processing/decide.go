@@ -191,6 +191,7 @@ func (l *loop) accept(f *Fault, d *decision) *gapChange {
 		TopicID: d.topic.ID, Topic: d.topic.Name, Partition: id, From: next, To: Gone, Reason: string(f.Kind), AtMs: time.Now().UnixMilli(),
 	}}
 	delete(l.intake.waiting, id) // it is empty
+	l.decidedAt[id] = time.Now()
 	e, there := d.ends[id]
 	if !there {
 		delete(l.intake.partitions, id)

@@ -150,19 +150,20 @@ func (p *Pipeline) Status() Status { return p.status.picture() }
 
 // loop is the goroutine that reads, looks and decides when to commit.
 type loop struct {
-	pipeline *Pipeline
-	topic    Topic
-	intake   intake
-	idleness *window.Idleness
-	errand   *errand // nil without a target
-	courses  map[event.PartitionID]*course
-	ends     map[event.PartitionID]End
-	maxima   map[event.PartitionID]event.Millis // M_p as of the last barrier
-	faults   map[event.PartitionID]*Fault
-	found    []Fault     // since the last commit: what appeared, got another name, or was cleared
-	pending  []*decision // of operators, to be carried out with a commit
-	decided  []*decision // carried out with the commit that is being made
-	adopted  []Cursor    // of partitions that are new to the state; the next commit takes them
+	pipeline  *Pipeline
+	topic     Topic
+	intake    intake
+	idleness  *window.Idleness
+	errand    *errand // nil without a target
+	courses   map[event.PartitionID]*course
+	ends      map[event.PartitionID]End
+	maxima    map[event.PartitionID]event.Millis // M_p as of the last barrier
+	faults    map[event.PartitionID]*Fault
+	found     []Fault                         // since the last commit: what appeared, got another name, or was cleared
+	pending   []*decision                     // of operators, to be carried out with a commit
+	decided   []*decision                     // carried out with the commit that is being made
+	decidedAt map[event.PartitionID]time.Time // what a look has asked before says nothing of how a partition goes on
+	adopted   []Cursor                        // of partitions that are new to the state; the next commit takes them
 
 	watermark  event.Millis // W as announced to the workers
 	interval   time.Duration

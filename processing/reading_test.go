@@ -51,3 +51,26 @@ func TestAnswersFromBeforeADecision(t *testing.T) {
 		})
 	}
 }
+
+// A look at the cluster from before a decision says nothing of what was decided, and faults no partition again.
+func TestLooksFromBeforeADecision(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log, store := twoPartitions(t)
+		r := start(t, log, store, rigMetrics)
+		pass(time.Second)
+		r.reader.HoldLook()
+		pass(3 * time.Second)
+		log.Recreate()
+		log.Empty()
+		pass(time.Second)
+		r.want("kind", r.partition(1).FaultKind, "topic_recreated") // a fetch has said so
+		r.want("gaps", len(r.accept()), 2)
+		r.reader.Release()
+		pass(time.Second)
+		r.want("fault", r.partition(0).Fault+r.partition(1).Fault, "")
+		more(log, 20, 20)
+		pass(2 * time.Minute)
+		r.want("consumed", r.Status().Counters.Consumed, 60)
+		r.end()
+	})
+}

@@ -23,6 +23,8 @@ type Reader struct {
 	last      processing.Assignment
 	assigned  map[event.PartitionID]processing.Assignment
 	holding   bool // answers stay with Poll, see Hold
+	looking   bool // it is on its way
+	holdLook  bool // the next answer of Ends stays until Release
 }
 
 var _ processing.Source = (*Reader)(nil)
@@ -123,14 +125,19 @@ func (r *Reader) Poll(ctx context.Context) []processing.Fetched {
 // Hold keeps the next answer on its way, however long, until Release.
 func (r *Reader) Hold() { r.log.change(func() { r.holding = true }) }
 
-// Release is the end of Hold.
-func (r *Reader) Release() { r.log.change(func() { r.holding = false }) }
+// HoldLook keeps the next answer of Ends on its way until Release.
+func (r *Reader) HoldLook() { r.log.change(func() { r.holdLook, r.looking = true, true }) }
+
+// Release is the end of Hold and HoldLook.
+func (r *Reader) Release() { r.log.change(func() { r.holding, r.looking = false, false }) }
 
 // hand waits while answers are held.
-func (r *Reader) hand(ctx context.Context) {
+func (r *Reader) hand(ctx context.Context) { r.wait(ctx, &r.holding) }
+
+func (r *Reader) wait(ctx context.Context, while *bool) {
 	for ctx.Err() == nil {
 		r.log.mu.Lock()
-		holding, changed := r.holding, r.log.changed
+		holding, changed := *while, r.log.changed
 		r.log.mu.Unlock()
 		if !holding {
 			return
@@ -265,13 +272,21 @@ func (r *Reader) Resume(partitions []event.PartitionID) {
 }
 
 // Ends implements processing.Source.
-func (r *Reader) Ends(context.Context) ([]processing.End, error) {
+func (r *Reader) Ends(ctx context.Context) ([]processing.End, error) {
+	ends, held, err := r.ends()
+	if held {
+		r.wait(ctx, &r.looking)
+	}
+	return ends, err
+}
+
+func (r *Reader) ends() (ends []processing.End, held bool, err error) {
 	r.log.mu.Lock()
 	defer r.log.mu.Unlock()
+	held, r.holdLook = r.holdLook, false
 	if r.log.away != nil {
-		return nil, r.log.away
+		return nil, held, r.log.away
 	}
-	var ends []processing.End
 	for i, p := range r.log.partitions {
 		e := processing.End{Partition: event.PartitionID(i), SentAt: time.Now(), TopicID: r.log.id, Err: p.unknown}
 		if p.unknown == nil {
@@ -279,7 +294,7 @@ func (r *Reader) Ends(context.Context) ([]processing.End, error) {
 		}
 		ends = append(ends, e)
 	}
-	return ends, nil
+	return ends, held, nil
 }
 
 // Recycle implements processing.Source. It spoils the records, so that whoever keeps one notices.
