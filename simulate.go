@@ -97,7 +97,7 @@ func (c *simulateCommand) check(std *streams) error {
 
 // settings is what the flags say. It reports everything that is wrong.
 func (c *simulateCommand) settings(std *streams, logger *slog.Logger) (simulator.Options, *kafka.Security, error) {
-	faults := []error{c.patienceFlags.validate()}
+	faults := []error{c.validate()}
 	wrong := func(is bool, what string) {
 		if is {
 			faults = append(faults, usageError{errors.New(what)})
