@@ -114,7 +114,8 @@ func appendKept(dst []byte, k kept) []byte {
 }
 
 // trimHistory drops panes and cells that are older than they are kept, and says so where queries read it. What a longer
-// cell has yet to be made of stays, for as long as that may reasonably take.
+// cell has yet to be made of stays: W may have moved by days since the commit that settled it. Of a definition that is gone
+// the rest of the cell never comes, and it stays for some days only.
 func (s *Store) trimHistory(fine, long event.Millis) error {
 	k, err := readKept(s.db)
 	if err != nil {
@@ -124,7 +125,7 @@ func (s *Store) trimHistory(fine, long event.Millis) error {
 	if err := s.batch.Set(keptKey, appendKept(nil, k), nil); err != nil {
 		return err
 	}
-	due := func(r *rollup, level int, length event.Millis) event.Millis { // level -1: panes
+	due := func(r *rollup, live bool, level int, length event.Millis) event.Millis { // level -1: panes
 		due := k.fine
 		if length >= longResolution {
 			due = k.long
@@ -133,27 +134,31 @@ func (s *Store) trimHistory(fine, long event.Millis) error {
 		if level < 0 {
 			next = max(r.first(), 0)
 		}
-		if next == levels || r.first() < 0 {
+		switch {
+		case next == levels || r.first() < 0:
 			return due
+		case live:
+			return min(due, r.until[next])
+		default:
+			return min(due, max(r.until[next], due-rollupPatience))
 		}
-		return min(due, max(r.until[next], due-rollupPatience))
 	}
-	err = s.trimEach(spaceHistory, timeKeySize-8, func(r *rollup, _ []byte) event.Millis { return due(r, -1, r.width) })
+	err = s.trimEach(spaceHistory, timeKeySize-8, func(r *rollup, live bool, _ []byte) event.Millis { return due(r, live, -1, r.width) })
 	if err != nil {
 		return err
 	}
-	return s.trimEach(spaceRollup, timeKeySize-8+1, func(r *rollup, prefix []byte) event.Millis {
+	return s.trimEach(spaceRollup, timeKeySize-8+1, func(r *rollup, live bool, prefix []byte) event.Millis {
 		level := min(int(prefix[len(prefix)-1]), levels-1)
-		return due(r, level, Resolutions[level])
+		return due(r, live, level, Resolutions[level])
 	})
 }
 
-// rollupPatience is for how long parts wait for the rest of their cell, which never comes of a definition that is gone.
+// rollupPatience is for how long the parts of a definition that is gone are kept beyond their time.
 const rollupPatience event.Millis = 2 * 86_400_000
 
 // trimEach drops, for every prefix of a keyspace that begins with a grouping, the keys with a time before what due says. It
 // looks first: a tombstone for nothing costs as much as one for a lot.
-func (s *Store) trimEach(sp space, size int, due func(r *rollup, prefix []byte) event.Millis) error {
+func (s *Store) trimEach(sp space, size int, due func(r *rollup, live bool, prefix []byte) event.Millis) error {
 	return s.eachPrefix(sp, size, func(prefix, first []byte) error {
 		grouping := definition.Hash(prefix[1:])
 		r, ok := s.rollups[grouping], true
@@ -166,7 +171,7 @@ func (s *Store) trimEach(sp space, size int, due func(r *rollup, prefix []byte) 
 		if !ok {
 			r.width = 1 // nothing of it was ever rolled up: its panes count as short
 		}
-		return s.trimBefore(prefix, first, due(r, prefix))
+		return s.trimBefore(prefix, first, due(r, s.rollups[grouping] != nil || s.groupings[grouping], prefix))
 	})
 }
 

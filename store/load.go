@@ -23,6 +23,9 @@ func (s *Store) Load(plan *definition.Plan) (*processing.State, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load state: %w", err)
 	}
+	for i := range plan.Groupings {
+		s.groupings[plan.Groupings[i].Hash] = true
+	}
 	for i := range plan.Metrics {
 		m := &plan.Metrics[i]
 		s.unsettled = max(s.unsettled, time.Duration(m.Size+m.Lateness)*time.Millisecond)

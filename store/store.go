@@ -37,6 +37,7 @@ type Store struct {
 	rollups     map[definition.Hash]*rollup // of the groupings that have had a settled pane
 	rollupOrder []definition.Hash           // in which they came
 	rollupTurn  int                         // whose turn it is first
+	groupings   map[definition.Hash]bool    // of the plan
 
 	// unsettled is how far behind W a window may start that has not settled: what it has published is needed until then.
 	unsettled time.Duration
@@ -108,7 +109,7 @@ func open(dir string, opts Options, adjust func(*pebble.Options)) (*Store, error
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), lock.Close())
 	}
-	s := &Store{dir: dir, opts: opts, lock: lock, db: db, readOnly: popts.ReadOnly, rollups: make(map[definition.Hash]*rollup), trimmed: trimmed{results: event.NoTime, alerts: event.NoTime}}
+	s := &Store{dir: dir, opts: opts, lock: lock, db: db, readOnly: popts.ReadOnly, rollups: make(map[definition.Hash]*rollup), groupings: make(map[definition.Hash]bool), trimmed: trimmed{results: event.NoTime, alerts: event.NoTime}}
 	if err := s.readHead(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.Close())
 	}
