@@ -91,6 +91,7 @@ var (
 	storeDesc        = desc("store_bytes", "Bytes that the store takes on disk.")
 	freeDesc         = desc("store_free_bytes", "Bytes free on the store's disk.")
 	clientsDesc      = desc("live_clients", "Connections of the live channel.")
+	closedDesc       = desc("live_closed_total", "Connections of the live channel that the server closed, by code.", "code")
 	firingDesc       = desc("alerts_firing", "Alerts that fire.", "severity")
 	readerDesc       = desc("feed_reader_lag_entries", "Entries that a reader of the feed has yet to read.", "reader")
 )
@@ -105,7 +106,7 @@ type statusCollector struct{ server *Server }
 func (c *statusCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		upDesc, heldDesc, watermarkDesc, recordsDesc, partlyLateDesc, badValuesDesc, openSessionsDesc, lagDesc, positionDesc,
-		partitionWDesc, faultedDesc, seqDesc, commitAgeDesc, commitDesc, storeDesc, freeDesc, clientsDesc, firingDesc, readerDesc,
+		partitionWDesc, faultedDesc, seqDesc, commitAgeDesc, commitDesc, storeDesc, freeDesc, clientsDesc, closedDesc, firingDesc, readerDesc,
 	} {
 		out <- d
 	}
@@ -136,6 +137,9 @@ func (c *statusCollector) Collect(out chan<- prometheus.Metric) {
 	gauge(storeDesc, float64(size))
 	gauge(freeDesc, float64(free))
 	gauge(clientsDesc, float64(c.server.hub.Clients()))
+	for code, n := range c.server.hub.Closed() {
+		out <- prometheus.MustNewConstMetric(closedDesc, prometheus.CounterValue, float64(n), strconv.Itoa(int(code)))
+	}
 	collectCounters(out, st.Counters)
 	for i := range st.Partitions {
 		collectPartition(gauge, &st.Partitions[i])

@@ -73,4 +73,10 @@ func TestLiveCodes(t *testing.T) {
 	if code, _ := closed(served); code != live.CloseBadMessage {
 		t.Errorf("a bad message: closed with %d", code)
 	}
+	metrics := s.ask(t, http.MethodGet, "/metrics", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+testToken) }).Body.String()
+	for _, want := range []string{`{code="4401"} 2`, `{code="4409"} 1`, `{code="4429"} 2`, `{code="4400"} 1`, `{code="4103"} 0`} {
+		if !strings.Contains(metrics, "tidemark_live_closed_total"+want) {
+			t.Errorf("/metrics does not show %s", want)
+		}
+	}
 }

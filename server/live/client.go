@@ -328,6 +328,9 @@ func (c *client) write(ctx context.Context, frame []byte) error {
 	wait, cancel := context.WithTimeout(ctx, c.hub.options.WriteTimeout+c.hub.options.LingerTimeout)
 	defer cancel()
 	if err := c.conn.Write(wait, websocket.MessageText, frame); err != nil {
+		if wait.Err() != nil && ctx.Err() == nil {
+			return errTooSlow // which nobody hears any more
+		}
 		return fmt.Errorf("write frame: %w", err)
 	}
 	switch took := c.age() - began; {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coder/websocket"
@@ -66,12 +67,41 @@ func refused(code websocket.StatusCode) error {
 	}
 }
 
+// tally counts the connections that were closed for a reason of ours, by code.
+type tally struct {
+	mu     sync.Mutex
+	closed map[websocket.StatusCode]int // guarded by mu
+}
+
+func (t *tally) add(code websocket.StatusCode) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed == nil {
+		t.closed = make(map[websocket.StatusCode]int)
+	}
+	t.closed[code]++
+}
+
+// Closed is how many connections were closed with each code since the start, whether the client has seen it or not.
+func (h *Hub) Closed() map[websocket.StatusCode]int {
+	h.tally.mu.Lock()
+	defer h.tally.mu.Unlock()
+	closed := make(map[websocket.StatusCode]int)
+	for _, code := range []websocket.StatusCode{
+		CloseDraining, CloseNoPong, CloseTooSlow, CloseBadMessage, CloseUnauthorized, CloseForbidden, CloseProtocol, CloseTooMany,
+	} {
+		closed[code] = h.tally.closed[code]
+	}
+	return closed
+}
+
 // part closes a connection for a reason of ours; when it broke by itself there is nobody left to tell.
 func (h *Hub) part(conn *websocket.Conn, err error) {
 	var c *closing
 	if !errors.As(err, &c) {
 		return
 	}
+	h.tally.add(c.code)
 	if c.retry > 0 {
 		ctx, cancel := context.WithTimeout(context.Background(), h.options.DrainTimeout)
 		defer cancel()

@@ -62,6 +62,7 @@ type Hub struct {
 	history History
 	alerts  bell // rung when there are alerts in the feed
 	frames  frames
+	tally   tally
 	chance  func() float64 // 0 to 1, spreads the times at which clients come back
 
 	draining chan struct{} // closed when clients shall leave

@@ -325,6 +325,20 @@ func TestSlowClient(t *testing.T) {
 		if code, _ := p.hearClose(); code != CloseTooSlow {
 			t.Errorf("closed with %d", code)
 		}
+		never := s.dial("?channels=metrics", nil)
+		synctest.Wait()
+		pass(39 * time.Second)
+		if n := s.hub.Clients(); n != 1 {
+			t.Errorf("%d clients before the time to come back is over", n)
+		}
+		pass(2 * time.Second)
+		if n := s.hub.Clients(); n != 0 {
+			t.Errorf("%d clients after it", n)
+		}
+		never.conn.CloseNow()
+		if n := s.hub.Closed()[CloseTooSlow]; n != 2 {
+			t.Errorf("%d clients were counted as too slow", n)
+		}
 	})
 }
 
