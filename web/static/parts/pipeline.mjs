@@ -94,7 +94,7 @@ function Outputs({ pipeline: p }) {
     <header class="card-head"><h2 id="outputs">Readers</h2><span class="note">feed at ${whole(p.commit.seq)}</span></header>
     <table class="plain"><tbody>
       ${p.readers.map((r) => html`<tr key=${r.name}><th scope="row">${r.name}</th><td class="num">${r.lag === 0 ? "up to date" : `${whole(r.lag)} behind`}</td><td class="num note">at ${whole(r.position)}</td></tr>`)}
-      <tr title="For how long the slowest has been waited for to take a frame"><th scope="row">live clients</th><td class="num">${p.live_lag_ms > 1000 ? `slowest ${age(p.live_lag_ms)} behind` : "up to date"}</td><td class="num note">${whole(p.live_clients)}</td></tr>
+      <tr title="For how long the slowest has been waited for to take a frame"><th scope="row">live clients</th><td class="num">${p.live_clients === 0 ? "none" : p.live_lag_ms > 1000 ? `slowest ${age(p.live_lag_ms)} behind` : "up to date"}</td><td class="num note">${p.live_clients > 0 && whole(p.live_clients)}</td></tr>
     </tbody></table>
   </section>`;
 }
