@@ -8,8 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/tidemark/tidemark/processing/definition"
-	"github.com/tidemark/tidemark/processing/kafka"
+	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/server/admin"
 	"github.com/tidemark/tidemark/store"
 )
@@ -20,7 +19,8 @@ type rebuildCommand struct {
 	kafkaFlags
 	patienceFlags
 	EventsTopic string `default:"events" help:"Topic that events are read from."`
-	framingFlags
+	encodingFlags
+	writerFlags
 	definitionFlags
 	workerFlags
 	logFlags
@@ -81,22 +81,25 @@ func (c *rebuildCommand) watch(ctx context.Context, std *streams, logger *slog.L
 }
 
 func (c *rebuildCommand) check(std *streams) error {
-	_, _, _, err := c.settings(std, slog.New(slog.DiscardHandler))
+	_, err := c.settings(std, slog.New(slog.DiscardHandler))
 	return err
 }
 
-// settings is what the flags say to a rebuild without a server. It reports everything that is wrong.
-func (c *rebuildCommand) settings(std *streams, logger *slog.Logger) (*definition.Plan, *kafka.Security, framing, error) {
-	plan, err := c.load()
-	security, insecure := c.security(c.KafkaBrokers, std, logger)
-	framing, unframed := c.openFraming(plan, logger)
-	framing.close() // the schemas that were used are in the state
-	return plan, security, framing, errors.Join(c.workerFlags.validate(), c.patienceFlags.validate(), err, insecure, unframed)
+// settings is what the flags say to a rebuild without a server, but for the cluster. It reports everything that is wrong. Which
+// schemas a registry has told is in the state, so that none is asked.
+func (c *rebuildCommand) settings(std *streams, logger *slog.Logger) (refold, error) {
+	r := refold{encoding: event.Encoding(c.EventsEncoding), silent: true, workers: c.Workers, logger: logger}
+	var faults [3]error
+	r.plan, faults[0] = c.load()
+	r.cluster.Security, faults[1] = c.security(c.KafkaBrokers, std, logger)
+	r.writers, faults[2] = c.writerFlags.writers(r.encoding, r.plan, logger)
+	r.cluster.Brokers, r.cluster.Logger, r.cluster.Patience = c.KafkaBrokers, logger, c.KafkaWait
+	return r, errors.Join(append(faults[:], c.workerFlags.validate(), c.patienceFlags.validate())...)
 }
 
 // rebuild does it here. The store stays locked meanwhile: no server can start.
 func (c *rebuildCommand) rebuild(ctx context.Context, std *streams, logger *slog.Logger) (err error) {
-	plan, security, framing, err := c.settings(std, logger)
+	fold, err := c.settings(std, logger)
 	if err != nil {
 		return err
 	}
@@ -108,17 +111,12 @@ func (c *rebuildCommand) rebuild(ctx context.Context, std *streams, logger *slog
 		return err
 	}
 	defer func() { err = errors.Join(err, old.Close()) }()
-	cluster, stop, err := openLog(kafka.Cluster{Brokers: c.KafkaBrokers, Security: security, Logger: logger, Patience: c.KafkaWait}, c.Data)
-	if err != nil {
+	var stop func() error
+	if fold.cluster, stop, err = openLog(fold.cluster, c.Data); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	r := &remake{
-		refold: refold{
-			plan: plan, cluster: cluster, encoding: framing.events, writers: framing.writers, silent: true, workers: c.Workers, logger: logger,
-		},
-		topic: c.EventsTopic, dir: filepath.Join(c.Data, "store"), old: old,
-	}
+	r := &remake{refold: fold, topic: c.EventsTopic, dir: filepath.Join(c.Data, "store"), old: old}
 	bar := newProgress(std, logger, "Rebuilding", 0)
 	defer bar.end()
 	err = r.run(ctx, func(done, total int64) {

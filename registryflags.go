@@ -37,10 +37,36 @@ func (f *registryFlags) openRegistry() (*kafka.Registry, error) {
 	return r, nil
 }
 
-// framingFlags say how events are encoded, and where their schemas are from.
+// encodingFlags say how events are encoded.
+type encodingFlags struct {
+	EventsEncoding string `enum:"auto,avro,avro-single-object,avro-confluent,json" default:"auto" help:"How events are encoded: auto tells by the first byte; or avro (raw binary), avro-single-object, avro-confluent, json."`
+}
+
+// writerFlags say which schemas events may have that name them by a fingerprint.
+type writerFlags struct {
+	WriterSchemas []string `placeholder:"FILE" help:"Avro schemas that events in single-object encoding may have, besides the built-in one."`
+}
+
+// writers reads the schemas and reports every fault. Without a plan, which is at fault itself then, they can't be judged.
+func (f *writerFlags) writers(events event.Encoding, plan *definition.Plan, logger *slog.Logger) (texts []string, err error) {
+	if len(f.WriterSchemas) > 0 && events != event.Auto && events != event.AvroSingleObject {
+		err = fmt.Errorf("--writer-schemas: nothing uses them, as events are %s", events)
+	}
+	if plan != nil {
+		var unread error
+		texts, unread = readWriterSchemas(f.WriterSchemas, plan, logger)
+		err = errors.Join(err, unread)
+	}
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return texts, nil
+}
+
+// framingFlags say how events are encoded, where their schemas are from, and how results are.
 type framingFlags struct {
-	EventsEncoding string   `enum:"auto,avro,avro-single-object,avro-confluent,json" default:"auto" help:"How events are encoded: auto tells by the first byte; or avro (raw binary), avro-single-object, avro-confluent, json."`
-	WriterSchemas  []string `placeholder:"FILE" help:"Avro schemas that events in single-object encoding may have, besides the built-in one."`
+	encodingFlags
+	writerFlags
 	registryFlags
 	OutputEncoding string `enum:"avro,avro-confluent,json" default:"avro" help:"How results are encoded: avro (raw binary), avro-confluent (registers its schemas) or json."`
 }
@@ -62,7 +88,7 @@ func (f *framing) close() {
 // defaultFraming is what there is without flags.
 func defaultFraming() framing { return framing{events: event.Auto, output: kafka.Avro} }
 
-// openFraming reads the schemas and reports every fault. Without a plan, which is at fault itself then, schemas can't be judged.
+// openFraming reads the schemas and reports every fault.
 func (f *framingFlags) openFraming(plan *definition.Plan, logger *slog.Logger) (framing, error) {
 	out := framing{events: event.Encoding(f.EventsEncoding), output: kafka.Encoding(f.OutputEncoding)}
 	var faults []error
@@ -77,14 +103,8 @@ func (f *framingFlags) openFraming(plan *definition.Plan, logger *slog.Logger) (
 	case given && !needs && out.events != event.Auto:
 		faults = append(faults, fmt.Errorf("--schema-registry: nothing uses it, as events are %s and results %s", out.events, out.output))
 	}
-	if len(f.WriterSchemas) > 0 && out.events != event.Auto && out.events != event.AvroSingleObject {
-		faults = append(faults, fmt.Errorf("--writer-schemas: nothing uses them, as events are %s", out.events))
-	}
-	if plan != nil {
-		out.writers, err = readWriterSchemas(f.WriterSchemas, plan, logger)
-		faults = append(faults, err)
-	}
-	if err := errors.Join(faults...); err != nil {
+	out.writers, err = f.writerFlags.writers(out.events, plan, logger)
+	if err := errors.Join(append(faults, err)...); err != nil {
 		out.close()
 		return framing{}, usageError{err}
 	}

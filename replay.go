@@ -30,7 +30,7 @@ type replayCommand struct {
 	KafkaBrokers []string `placeholder:"HOST:PORT" help:"Brokers that have the log. Without them: the embedded broker of --from-store, which must not be running."`
 	kafkaFlags
 	patienceFlags
-	EventsEncoding string `enum:"auto,avro,avro-single-object,avro-confluent,json" default:"auto" help:"How events are encoded: auto tells by the first byte; or avro (raw binary), avro-single-object, avro-confluent, json."`
+	encodingFlags
 	definitionFlags
 	workerFlags
 	logFlags
