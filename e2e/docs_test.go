@@ -128,7 +128,7 @@ func splitCommands(block string) (commands []string) {
 }
 
 // elsewhere are the programs whose commands are not run here.
-var elsewhere = []string{"cd", "docker", "export", "journalctl", "kubectl", "make", "promtool", "systemctl", "websocat"}
+var elsewhere = []string{"cd", "docker", "export", "go", "journalctl", "kubectl", "make", "promtool", "systemctl", "websocat"}
 
 func (p *page) command(command string) {
 	p.t.Helper()
