@@ -92,7 +92,7 @@ func (c *rebuildCommand) settings(std *streams, logger *slog.Logger) (refold, er
 	var faults [3]error
 	r.plan, faults[0] = c.load()
 	r.cluster.Security, faults[1] = c.security(c.KafkaBrokers, std, logger)
-	r.writers, faults[2] = c.writerFlags.writers(r.encoding, r.plan, logger)
+	r.writers, faults[2] = c.writers(r.encoding, r.plan, logger)
 	r.cluster.Brokers, r.cluster.Logger, r.cluster.Patience = c.KafkaBrokers, logger, c.KafkaWait
 	return r, errors.Join(append(faults[:], c.workerFlags.validate(), c.patienceFlags.validate())...)
 }

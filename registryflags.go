@@ -103,7 +103,7 @@ func (f *framingFlags) openFraming(plan *definition.Plan, logger *slog.Logger) (
 	case given && !needs && out.events != event.Auto:
 		faults = append(faults, fmt.Errorf("--schema-registry: nothing uses it, as events are %s and results %s", out.events, out.output))
 	}
-	out.writers, err = f.writerFlags.writers(out.events, plan, logger)
+	out.writers, err = f.writers(out.events, plan, logger)
 	if err := errors.Join(append(faults, err)...); err != nil {
 		out.close()
 		return framing{}, usageError{err}
