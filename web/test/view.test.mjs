@@ -88,10 +88,12 @@ test("a series knows its holes, and its exact means", () => {
 test("chart lines: closed up to the watermark, open beyond it, and the comparison shifted", () => {
   const s = new Series(5000, 5000);
   for (let end = 5000; end <= 60_000; end += 5000) s.add(row("m", end, end / 1000));
-  const lines = chartLines(s, [row("m", 65_000, 2, { kind: "provisional" })], { period: 30_000, watermark: 61_000, before: s, shift: compareShift("previous", 30_000, 5000) });
+  const lines = chartLines(s, [row("m", 65_000, 2, { kind: "provisional" })], { period: 30_000, watermark: 61_000, before: s, shift: compareShift("previous", 30_000, 5000), now: 69_000 });
   assert.deepEqual(lines.times, [35_000, 40_000, 45_000, 50_000, 55_000, 60_000, 65_000]);
   assert.deepEqual(lines.closed, [35, 40, 45, 50, 55, 60, null]);
   assert.deepEqual(lines.open, [null, null, null, null, null, 60, 2]);
+  const begun = [row("m", 65_000, 2, { kind: "provisional" }), row("m", 70_000, 0.2, { kind: "provisional" })];
+  assert.deepEqual(chartLines(s, begun, { period: 30_000, watermark: 61_000, before: s, shift: null, now: 69_000 }).open, lines.open, "a window that has just begun is not drawn");
   assert.deepEqual(lines.before, [5, 10, 15, 20, 25, 30, 35]);
   assert.ok(lines.right > 61_000);
 });

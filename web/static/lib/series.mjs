@@ -82,8 +82,10 @@ export function compareShift(compare, period, slide) {
 }
 
 // chartLines are the lines of the main chart on one time axis: closed values, open values (which begin at the last closed
-// one, so that the lines meet), and those of the series before, by the shift earlier.
-export function chartLines(series, open, { period, watermark, before, shift }) {
+// one, so that the lines meet), and those of the series before, by the shift earlier. The window that it is now in has hardly
+// begun: what little is in it would end every line with a fall.
+export function chartLines(series, rows, { period, watermark, before, shift, now }) {
+  const open = rows.filter((row) => row.window_end_ms <= now);
   const newest = Math.max(watermark + 1, series.last ?? 0, ...open.map((row) => row.window_end_ms));
   const right = Math.max(newest, watermark + 1 + period * 0.04);
   const left = newest - period;

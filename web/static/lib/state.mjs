@@ -191,7 +191,7 @@ function publish() {
     if (compare === "week") for (const lack of live.weekAgo(tiles.watermark, currentPeriod())) fillWeek(lack);
   }
   if (prefs.paused.peek() && view.peek() !== null) return;
-  view.value = live.view(tiles, groups, { period: currentPeriod(), selected: prefs.selected.peek(), compare, chips });
+  view.value = live.view(tiles, groups, { period: currentPeriod(), selected: prefs.selected.peek(), compare, chips, now: Date.now() + clockAhead });
 }
 
 // fill reads what a series lacks from a time on. While one answer is awaited no other is asked for: what it may miss is asked

@@ -118,9 +118,9 @@ export class LiveData {
     return metric.group_by.length > 0 ? { [metric.group_by[0]]: this.#picked.get(metric.name) ?? null } : {};
   }
 
-  view(tiles, groups, { period, selected, compare = "previous", chips = {} }) {
+  view(tiles, groups, { period, selected, compare = "previous", chips = {}, now = Infinity }) {
     const watermark = tiles.watermark ?? groups.watermark;
-    const scene = { tiles, groups, period, compare, watermark, chips };
+    const scene = { tiles, groups, period, compare, watermark, chips, now };
     const beside = this.places.beside;
     const chosen = this.charted.find((m) => m.name === selected) ?? this.tiles[0] ?? null;
     return {
@@ -179,10 +179,10 @@ export class LiveData {
   }
 
   #chart(metric, scene) {
-    const { period, watermark, chips } = scene;
+    const { period, watermark, chips, now } = scene;
     const { open } = this.#rows(metric, scene);
     const { shift, series } = this.#comparison(metric, scene);
-    const lines = chartLines(this.#series.get(metric.name), open, { period, watermark, before: series, shift });
+    const lines = chartLines(this.#series.get(metric.name), open, { period, watermark, before: series, shift, now });
     const group = this.groupOf(metric);
     return {
       metric, group, currency: isMoney(metric) ? group[metric.group_by[0]] : null, watermark, period,
