@@ -223,7 +223,7 @@ func (m *model) randomDecisions(rng *rand.Rand, c *processing.Changes) {
 			Next: event.Offset(rng.IntN(1000)), AtMs: c.AtMs, Cleared: rng.IntN(3) == 0,
 		}}
 	}
-	for _, g := range m.gaps {
+	for _, g := range sorted(m.gaps) { // the same ones in each process
 		if rng.IntN(20) == 0 {
 			c.Cut.Gaps = append(c.Cut.Gaps, g)
 		}
