@@ -146,6 +146,11 @@ func oracleCompare(op string, a, b any) bool {
 	if a == nil || b == nil {
 		return false
 	}
+	if i, ok := a.(int); ok {
+		if j, ok := b.(int); ok { // exactly: doubles take great ones for each other
+			return ordered(op, i < j, i == j)
+		}
+	}
 	var less, equal bool
 	switch a := a.(type) {
 	case string:
@@ -159,6 +164,10 @@ func oracleCompare(op string, a, b any) bool {
 		}
 		less, equal = x < y, x == y
 	}
+	return ordered(op, less, equal)
+}
+
+func ordered(op string, less, equal bool) bool {
 	return map[string]bool{"==": equal, "!=": !equal, "<": less, "<=": less || equal, ">": !less && !equal, ">=": !less}[op]
 }
 
