@@ -6,7 +6,7 @@ BINARY := bin/tidemark
 LINT := go tool -modfile=tools/go.mod golangci-lint
 FUZZTIME ?= 90
 
-.PHONY: help build demo test check deps format vet tidy notices lint race e2e truth crashes hostile fuzz bench gate crash-drill soak browser screenshots packaging release clean
+.PHONY: help build demo test check deps format vet tidy notices lint race full truth crashes hostile fuzz bench gate crash-drill soak browser screenshots packaging release clean
 
 .NOTPARALLEL: # what is missing is named and installed first
 
@@ -22,7 +22,7 @@ demo: ## run everything in one process
 test: ## run the tests; needs Go alone
 	go test ./...
 
-check: deps format vet tidy notices lint race e2e fuzz gate browser packaging ## everything that has to pass
+check: deps format vet tidy notices lint race full fuzz gate browser packaging ## everything that has to pass
 	@echo "check: all passed"
 
 deps: ## see that gcc, Chromium, kcat, Node.js, Java, Maven, promtool and systemd-analyze are there, or install them; fetch the jars of Apache Kafka
@@ -48,13 +48,12 @@ notices: ## THIRD_PARTY_NOTICES is what the dependencies say
 lint: ## golangci-lint, which also holds the import map
 	$(LINT) run ./...
 
-race: ## the tests under the race detector, but for those of other processes
-	lib=$$(scripts/kafka) && TIDEMARK_KCAT=1 TIDEMARK_KAFKA_LIB=$$lib go test -race -timeout 20m ./...
+race: ## the tests under the race detector, in small sizes, but for those of other processes
+	RAPID_CHECKS=30 go test -race -short -timeout 20m ./...
 
-e2e: ## the real binary from end to end, killed, stopped and fed garbage, on both brokers; every scenario; crash images and disk errors
+full: ## all tests at their full size, with real clients: the binary killed, stopped and fed garbage, on both brokers; every scenario; crash images
 	lib="$$(scripts/kafka)" && export TIDEMARK_KAFKA_LIB="$$lib" TIDEMARK_KCAT=1 TIDEMARK_TRUTH=1 TIDEMARK_IMAGES=10000 TIDEMARK_GARBAGE_MIB=1024 && \
-	go test -count=1 -timeout 30m ./e2e && \
-	go test -count=1 -timeout 10m -run '^TestAnOrdinaryDayRaisesNothing$$' ./simulator/truth
+	go test -count=1 -timeout 30m ./...
 
 truth: ## every scenario of the simulator through the real binary, line by line, on both brokers; a whole ordinary day
 	@lib="$$(scripts/kafka)" && TIDEMARK_TRUTH=1 TIDEMARK_KAFKA_LIB="$$lib" go test -count=1 -timeout 15m -run '^TestTruth$$|^TestAnOrdinaryDayRaisesNothing$$' ./e2e ./simulator/truth

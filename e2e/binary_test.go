@@ -54,12 +54,12 @@ func binary(t *testing.T) string {
 	return path
 }
 
-// withoutRaceDetector leaves a test to `make e2e`: the detector sees nothing of what another process does, and makes the
+// withoutRaceDetector leaves a test to `make full`: the detector sees nothing of what another process does, and makes the
 // comparisons, of tens of thousands of things, take minutes.
 func withoutRaceDetector(t *testing.T) {
 	t.Helper()
 	if raceDetector {
-		t.Skip("make e2e runs it, without the race detector")
+		t.Skip("make full runs it, without the race detector")
 	}
 }
 

@@ -29,7 +29,7 @@ func TestSimulatedHours(t *testing.T) {
 	t.Parallel()
 	from, count := uint64(0), uint64(sized(3, 500))
 	if raceDetector && !soaking() {
-		count = 2
+		count = 1
 	}
 	if text := os.Getenv("TIDEMARK_SEED"); text != "" {
 		var err error

@@ -297,10 +297,14 @@ func TestSilentFold(t *testing.T) {
 
 // seeds is how many cases are tried: a few, or with TIDEMARK_SOAK many.
 func seeds(few int) int {
-	if os.Getenv("TIDEMARK_SOAK") != "" {
+	switch {
+	case os.Getenv("TIDEMARK_SOAK") != "":
 		return 40 * few
+	case testing.Short():
+		return few / 3
+	default:
+		return few
 	}
-	return few
 }
 
 // loss is a store that is lost when a part of the traffic has been read, of a hundred, and the backup that there is of it.

@@ -26,7 +26,7 @@ func TestCommitOfALargeState(t *testing.T) {
 	ch := &processing.Changes{Watermark: 1}
 	for i := range panes {
 		ch.Panes = append(ch.Panes, processing.PaneChange{
-			PaneKey: processing.PaneKey{Grouping: definition.Hash{7}, Start: event.Millis(i)}, Op: processing.PaneSettle, Block: block,
+			PaneKey: processing.PaneKey{Grouping: definition.Hash{7}, Start: event.Millis(i)}, Op: processing.PaneSettle, Width: 1, Block: block,
 		})
 	}
 	mustDo(t, s.Commit(ch))

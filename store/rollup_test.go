@@ -158,6 +158,9 @@ func TestLongViewsReadFewBlocks(t *testing.T) {
 
 // Panes and minutes are dropped with the results, hours and days much later; what is left says from when on it is whole.
 func TestLongHistoryOutlivesPanes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes forty days")
+	}
 	const hour, day = event.Millis(3_600_000), event.Millis(86_400_000)
 	options := testOptions(vfs.NewMem())
 	options.Retention.Results, options.Retention.Rollups = 5*24*time.Hour, 20*24*time.Hour
