@@ -83,11 +83,11 @@ func flags(common []string, more ...string) []string {
 }
 
 // TestTruth holds every line of the simulator's truth to what the server says, and what it says beyond that to be nothing. make
-// truth asks for all runs by TIDEMARK_TRUTH=1.
+// truth asks for all runs by TIDEMARK_EVERY_SCENARIO=1.
 func TestTruth(t *testing.T) {
 	withoutRaceDetector(t)
 	t.Parallel()
-	everything := os.Getenv("TIDEMARK_TRUTH") != ""
+	everything := os.Getenv("TIDEMARK_EVERY_SCENARIO") != ""
 	var apache *apachekafka.Broker
 	if everything && apachekafka.Available() {
 		apache = apachekafka.Start(t, apachekafka.Options{Properties: map[string]string{"log.retention.ms": "-1"}})

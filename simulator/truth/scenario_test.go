@@ -50,7 +50,7 @@ func alertsOf(t *testing.T, rules []Rule, o simulator.Options) (alerts []Alert, 
 }
 
 // A day without a story raises nothing, and doesn't come near: not by rules with thresholds half as far away either, for half as
-// long. It ends as it began, in the middle of everything. make truth asks for the whole day by TIDEMARK_TRUTH=1; else it has three
+// long. It ends as it began, in the middle of everything. make truth asks for the whole day by TIDEMARK_EVERY_SCENARIO=1; else it has three
 // hours.
 func TestAnOrdinaryDayRaisesNothing(t *testing.T) {
 	if testing.Short() {
@@ -64,7 +64,7 @@ func TestAnOrdinaryDayRaisesNothing(t *testing.T) {
 	}
 	o := simulator.Default()
 	hours := 3
-	if os.Getenv("TIDEMARK_TRUTH") != "" {
+	if os.Getenv("TIDEMARK_EVERY_SCENARIO") != "" {
 		hours = 24
 	}
 	o.Start, o.Rate, o.Duration = base, 16, event.Millis(hours)*60*minute
