@@ -66,7 +66,7 @@ func unitOf(res event.Millis) string {
 }
 
 // firstEvent is from when on a metric without groups has a value for every range: the start of its earliest window with
-// an event or, if windows have been dropped, of the earliest long cell with one.
+// an event or, if windows of that time have been dropped, of the earliest long cell with one.
 func firstEvent(m *definition.Metric, plan *definition.Plan, v *store.View) (start event.Millis, ok bool, err error) {
 	start, ok, err = v.FirstWindow(m.Hash)
 	if err != nil {
@@ -87,7 +87,7 @@ func firstEvent(m *definition.Metric, plan *definition.Plan, v *store.View) (sta
 	}
 	for _, res := range longResolutions(g) {
 		long, found, err := v.FirstCell(g.Hash, res, event.NoTime, took)
-		if err != nil || found && (!ok || long < start) {
+		if err != nil || found && long < dropped && (!ok || long < start) {
 			return long, found, err
 		}
 	}

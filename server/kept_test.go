@@ -49,3 +49,20 @@ func TestWhatIsDroppedIsLeftOut(t *testing.T) {
 		}
 	}
 }
+
+// A metric has no value before its first event, although the hour and the day of that begin before it.
+func TestNothingIsSuppliedBeforeTheFirstEvent(t *testing.T) {
+	e := newEngineWith(t, longDefinitions, quietStore())
+	const first = longStart + 40*hour/60
+	settleLong(t, e, 2, first, first+26*hour, 1)
+	e.w = first + 26*hour
+	s := e.serve(nil)
+	s.now = func() time.Time { return time.UnixMilli(int64(e.w)) }
+	h := get[historyAnswer](t, s, fmt.Sprintf("/api/v1/metrics/load/history?from=%d&to=%d&step=5m", longStart, e.w))
+	if len(h.Series) != 1 {
+		t.Fatalf("%d series", len(h.Series))
+	}
+	if got := event.Millis(*h.Series[0].Points[0][0]); got != first {
+		t.Errorf("the first point is at %s, want %s", span(got-longStart), span(first-longStart))
+	}
+}
