@@ -118,7 +118,7 @@ func TestResolutionAgreesWithOtherReaders(t *testing.T) {
 		byBoth++
 	})
 	t.Logf("%d values compared, %d of them good, %d by twmb too", compared, good, byBoth)
-	if byBoth < 30 {
+	if !testing.Short() && byBoth < 30 {
 		t.Error("hardly any value was good")
 	}
 }

@@ -125,7 +125,7 @@ func newAdmin(t testing.TB, addr string) *kadm.Client { return kadm.NewClient(ne
 // limit ends a test that hangs with the name of what it waited for.
 func limit(t testing.TB) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
