@@ -8,7 +8,7 @@ import (
 // Wrap returns a file system on which every operation is shown to ask first; what that returns, if not nil, is the operation's
 // error, and nothing is done.
 func Wrap(fsys vfs.FS, ask func(errorfs.Op) error) vfs.FS {
-	return &wrapped{FS: errorfs.Wrap(fsys, errorfs.InjectorFunc(ask)), ask: ask}
+	return &wrapped{FS: errorfs.Wrap(fsys, errorfs.InjectorFunc(ask)), base: fsys, ask: ask}
 }
 
 // IsWrite reports whether an operation may change what a disk holds.
@@ -16,7 +16,8 @@ func IsWrite(op errorfs.Op) bool { return op.Kind.ReadOrWrite() == errorfs.OpIsW
 
 type wrapped struct {
 	*errorfs.FS
-	ask func(errorfs.Op) error
+	base vfs.FS
+	ask  func(errorfs.Op) error
 }
 
 func (w *wrapped) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
@@ -27,8 +28,16 @@ func (w *wrapped) Create(name string, category vfs.DiskWriteCategory) (vfs.File,
 	return &written{f, w.ask, name}, nil
 }
 
+// ReuseForWrite is in two steps what the file systems make of it: that in memory takes the lock that a clone waits for twice, and
+// hangs if a clone is asked for in between.
 func (w *wrapped) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	f, err := w.FS.ReuseForWrite(oldname, newname, category)
+	if err := w.ask(errorfs.Op{Kind: errorfs.OpReuseForWrite, Path: oldname}); err != nil {
+		return nil, err
+	}
+	if err := w.base.Rename(oldname, newname); err != nil {
+		return nil, err
+	}
+	f, err := w.base.OpenReadWrite(newname, category)
 	if err != nil {
 		return nil, err
 	}
