@@ -77,7 +77,7 @@ gate: ## the benchmarks' ratios, within one run
 crash-drill: build ## a server is killed again and again for a minute, and compared with an undisturbed one
 	$(BINARY) demo --crash-drill 60s
 
-soak: ## every proof at its full numbers, for hours; docs/reference/recovery.md has the last run
+soak: ## every proof at its full numbers, for hours; docs/reference/recovery.md has what was run
 	@scripts/soak
 
 browser: ## the dashboard in a real Chromium

@@ -132,41 +132,6 @@ func (v *View) FirstWindow(hash definition.Hash) (start event.Millis, ok bool, e
 	return start, ok, nil
 }
 
-// FirstPane returns the start of the grouping's earliest pane, settled or open; ok is false when there is none.
-func (v *View) FirstPane(grouping definition.Hash) (start event.Millis, ok bool, err error) {
-	settled, ok1, err := v.firstTime(spaceHistory, grouping)
-	if err != nil {
-		return 0, false, err
-	}
-	open, ok2, err := v.firstTime(spacePane, grouping)
-	switch {
-	case err != nil:
-		return 0, false, err
-	case ok1 && ok2:
-		return min(settled, open), true, nil
-	case ok2:
-		return open, true, nil
-	default:
-		return settled, ok1, nil
-	}
-}
-
-// firstTime returns the time of the first key of a hash.
-func (v *View) firstTime(s space, hash definition.Hash) (t event.Millis, ok bool, err error) {
-	prefix := append([]byte{byte(s)}, hash[:]...)
-	err = v.scan(prefix, prefixEnd(prefix), func(key, _ []byte) (err error) {
-		ok = true
-		if _, t, err = parseTimeKey(key); err != nil {
-			return err
-		}
-		return errStop
-	})
-	if err != nil {
-		return 0, false, fmt.Errorf("read first time: %w", err)
-	}
-	return t, ok, nil
-}
-
 // Panes hands on the blocks of a grouping's panes that start in [from, to), settled and open, by start. An open pane
 // may come twice: its rows that were on time, then its late ones. A block is valid during the call.
 func (v *View) Panes(grouping definition.Hash, from, to event.Millis, each func(start event.Millis, late bool, block []byte) error) (err error) {
