@@ -125,6 +125,12 @@ func wantEnd(t *testing.T, p *process) {
 	hangs := time.AfterFunc(time.Minute, func() { p.cmd.Process.Kill() })
 	defer hangs.Stop()
 	p.cmd.Wait() // the exit code says it
+	checkEnd(t, p)
+}
+
+// checkEnd says whether a process ended as one that can't write does.
+func checkEnd(t *testing.T, p *process) {
+	t.Helper()
 	line := "tidemark: the store could not be written: "
 	if code, log := p.cmd.ProcessState.ExitCode(), p.log.String(); code != 75 || !strings.Contains(log, line) || !strings.Contains(log, syscall.ENOSPC.Error()) {
 		t.Fatalf("exit code %d (-1: it hung), said:\n%s", code, log)
