@@ -27,7 +27,7 @@ func (c *backupCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(std.out, "%s: %d files, %.1f MiB, watermark %s, feed up to %d\n", c.To, len(m.Files), float64(m.Bytes())/(1<<20), timeText(m.Watermark), m.Head)
+	fmt.Fprintf(std.out, "%s: %d files, %.1f MiB, watermark %s, feed up to %d\n", c.To, len(m.Files), float64(m.Bytes())/(1<<20), m.Watermark.RFC3339(), m.Head)
 	return nil
 }
 
@@ -74,6 +74,6 @@ func (c *restoreCommand) Run(std *streams) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(std.out, "%s: %.1f MiB, made %s, watermark %s, feed up to %d\n", c.Data, float64(m.Bytes())/(1<<20), m.MadeAt.Format("2006-01-02T15:04:05Z"), timeText(m.Watermark), m.Head)
+	fmt.Fprintf(std.out, "%s: %.1f MiB, made %s, watermark %s, feed up to %d\n", c.Data, float64(m.Bytes())/(1<<20), m.MadeAt.Format("2006-01-02T15:04:05Z"), m.Watermark.RFC3339(), m.Head)
 	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/store"
 )
 
@@ -82,7 +81,7 @@ func printStore(w io.Writer, s *store.Store, v *store.View) error {
 		return err
 	}
 	counters := v.Counters()
-	fmt.Fprintf(out, "instance\t%s\nepoch\t%s\nwatermark\t%s\nfeed\t%d to %d\n", s.Instance(), s.Epoch(), timeText(v.Watermark()), first, v.Head())
+	fmt.Fprintf(out, "instance\t%s\nepoch\t%s\nwatermark\t%s\nfeed\t%d to %d\n", s.Instance(), s.Epoch(), v.Watermark().RFC3339(), first, v.Head())
 	fmt.Fprintf(out, "records\t%d consumed: %d applied, %d filtered, %d late, %d dead letters\n",
 		counters.Consumed, counters.Applied, counters.Filtered, counters.Late, counters.DeadLetters)
 	fmt.Fprintf(out, "size\t%.1f MiB, %.1f GiB free\n", float64(size)/(1<<20), float64(free)/(1<<30))
@@ -105,7 +104,7 @@ func printCursors(out io.Writer, v *store.View) error {
 	}
 	fmt.Fprintf(out, "\nTOPIC/PARTITION\tNEXT\tHELD FROM\tNEWEST EVENT\tCLUSTER\tTOPIC ID\n")
 	for _, c := range cursors {
-		fmt.Fprintf(out, "%s/%d\t%d\t%d\t%s\t%s\t%x\n", c.Topic, c.Partition, c.Next, c.HeldFrom, timeText(c.Max), c.ClusterID, c.TopicID)
+		fmt.Fprintf(out, "%s/%d\t%d\t%d\t%s\t%s\t%x\n", c.Topic, c.Partition, c.Next, c.HeldFrom, c.Max.RFC3339(), c.ClusterID, c.TopicID)
 	}
 	floors, err := v.Floors()
 	if err != nil {
@@ -153,11 +152,4 @@ func printKeyspaces(out io.Writer, v *store.View) error {
 		fmt.Fprintf(out, "%s\t%d\t%d\n", k.Name, k.Keys, k.Bytes)
 	}
 	return nil
-}
-
-func timeText(m event.Millis) string {
-	if m == event.NoTime {
-		return "none yet"
-	}
-	return time.UnixMilli(int64(m)).UTC().Format(time.RFC3339Nano)
 }

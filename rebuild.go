@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tidemark/tidemark/processing/event"
+	"github.com/tidemark/tidemark/refold"
 	"github.com/tidemark/tidemark/server/admin"
 	"github.com/tidemark/tidemark/store"
 )
@@ -87,14 +88,14 @@ func (c *rebuildCommand) check(std *streams) error {
 
 // settings is what the flags say to a rebuild without a server, but for the cluster. It reports everything that is wrong. Which
 // schemas a registry has told is in the state, so that none is asked.
-func (c *rebuildCommand) settings(std *streams, logger *slog.Logger) (refold, error) {
-	r := refold{encoding: event.Encoding(c.EventsEncoding), silent: true, workers: c.Workers, logger: logger}
+func (c *rebuildCommand) settings(std *streams, logger *slog.Logger) (refold.Fold, error) {
+	f := refold.Fold{Encoding: event.Encoding(c.EventsEncoding), Silent: true, Workers: c.Workers, Logger: logger}
 	var faults [3]error
-	r.plan, faults[0] = c.load()
-	r.cluster.Security, faults[1] = c.security(c.KafkaBrokers, std, logger)
-	r.writers, faults[2] = c.writers(r.encoding, r.plan, logger)
-	r.cluster.Brokers, r.cluster.Logger, r.cluster.Patience = c.KafkaBrokers, logger, c.KafkaWait
-	return r, errors.Join(append(faults[:], c.workerFlags.validate(), c.patienceFlags.validate())...)
+	f.Plan, faults[0] = c.load()
+	f.Cluster.Security, faults[1] = c.security(c.KafkaBrokers, std, logger)
+	f.Writers, faults[2] = c.writers(f.Encoding, f.Plan, logger)
+	f.Cluster.Brokers, f.Cluster.Logger, f.Cluster.Patience = c.KafkaBrokers, logger, c.KafkaWait
+	return f, errors.Join(append(faults[:], c.workerFlags.validate(), c.patienceFlags.validate())...)
 }
 
 // rebuild does it here. The store stays locked meanwhile: no server can start.
@@ -112,14 +113,14 @@ func (c *rebuildCommand) rebuild(ctx context.Context, std *streams, logger *slog
 	}
 	defer func() { err = errors.Join(err, old.Close()) }()
 	var stop func() error
-	if fold.cluster, stop, err = openLog(fold.cluster, c.Data); err != nil {
+	if fold.Cluster, stop, err = openLog(fold.Cluster, c.Data); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	r := &remake{refold: fold, topic: c.EventsTopic, dir: filepath.Join(c.Data, "store"), old: old}
+	r := &refold.Rebuild{Fold: fold, Topic: c.EventsTopic, Dir: filepath.Join(c.Data, "store"), Old: old}
 	bar := newProgress(std, logger, "Rebuilding", 0)
 	defer bar.end()
-	err = r.run(ctx, func(done, total int64) {
+	err = r.Run(ctx, func(done, total int64) {
 		bar.total = max(1, total)
 		bar.update(done)
 	})

@@ -12,13 +12,11 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/tidemark/tidemark/processing"
 	"github.com/tidemark/tidemark/processing/definition"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/kafka"
-	"github.com/tidemark/tidemark/schemas"
+	"github.com/tidemark/tidemark/refold"
 	"github.com/tidemark/tidemark/store"
 )
 
@@ -51,10 +49,10 @@ func (c *replayCommand) Run(ctx context.Context, std *streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
-	if err := sameDefinitions(plan, from.state.Definitions); err != nil {
+	if err := sameDefinitions(plan, from.State.Definitions); err != nil {
 		return usageError{err}
 	}
-	if len(from.state.Cursors) == 0 {
+	if len(from.State.Cursors) == 0 {
 		return fmt.Errorf("the store in %s has read nothing yet: there is nothing to fold again", c.FromStore)
 	}
 	restrictFiles()
@@ -63,8 +61,8 @@ func (c *replayCommand) Run(ctx context.Context, std *streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	return c.replay(ctx, std, &refold{
-		plan: plan, cluster: cluster, encoding: event.Encoding(c.EventsEncoding), workers: c.Workers, logger: logger,
+	return c.replay(ctx, std, &refold.Fold{
+		Plan: plan, Cluster: cluster, Encoding: event.Encoding(c.EventsEncoding), Workers: c.Workers, Logger: logger,
 	}, from)
 }
 
@@ -81,7 +79,7 @@ func (c *replayCommand) settings(std *streams, logger *slog.Logger) (*definition
 }
 
 // replay makes the new store. One that does not get where it should is removed.
-func (c *replayCommand) replay(ctx context.Context, std *streams, r *refold, from *original) (err error) {
+func (c *replayCommand) replay(ctx context.Context, std *streams, f *refold.Fold, from *refold.Original) (err error) {
 	undo, err := claimDirectory(c.Into, "--into")
 	if err != nil {
 		return err
@@ -92,14 +90,14 @@ func (c *replayCommand) replay(ctx context.Context, std *streams, r *refold, fro
 			err = errors.Join(err, undo())
 		}
 	}()
-	into, began, err := c.newStore(r.plan, from, r.logger)
+	into, began, err := c.newStore(f.Plan, f.Logger)
 	if err != nil {
 		return err
 	}
-	err = r.show(ctx, std, into, from.state, began)
-	var verdict *difference
+	err = show(ctx, std, f, into, from.State, began)
+	var verdict *refold.Difference
 	if err == nil && c.Verify {
-		verdict, err = compareStores(r.plan, from, into, began)
+		verdict, err = refold.Compare(f.Plan, from, into, began)
 	}
 	if err := errors.Join(err, into.Close()); err != nil {
 		return explainReplay(ctx, err, c.Base == "")
@@ -108,11 +106,11 @@ func (c *replayCommand) replay(ctx context.Context, std *streams, r *refold, fro
 	if !c.Verify {
 		return nil
 	}
-	return verdict.tell(std.out)
+	return verdict.Print(std.out)
 }
 
 // newStore makes the store that is folded into: an empty one, or a copy of the base. began is the state that it starts from.
-func (c *replayCommand) newStore(plan *definition.Plan, from *original, logger *slog.Logger) (_ *store.Store, began *processing.State, err error) {
+func (c *replayCommand) newStore(plan *definition.Plan, logger *slog.Logger) (_ *store.Store, began *processing.State, err error) {
 	options := store.Default()
 	options.Logger, options.Retention = logger, store.KeepAll()
 	dir := filepath.Join(c.Into, "store")
@@ -133,7 +131,7 @@ func (c *replayCommand) newStore(plan *definition.Plan, from *original, logger *
 		return nil, nil, errors.Join(err, into.Close())
 	}
 	if c.Base != "" {
-		logger.Info("starting from a base", "watermark", timeText(began.Watermark), "records", began.Counters.Consumed)
+		logger.Info("starting from a base", "watermark", began.Watermark.RFC3339(), "records", began.Counters.Consumed)
 	}
 	return into, began, nil
 }
@@ -151,29 +149,14 @@ func explainReplay(ctx context.Context, err error, whole bool) error {
 	return decisionError{fmt.Errorf("%w; --base has to name a later backup", err)}
 }
 
-// original is a store that is folded again.
-type original struct {
-	*store.Store
-	state *processing.State
-}
-
 // openOriginal opens a store to read it.
-func openOriginal(dir, flag string, plan *definition.Plan) (*original, error) {
+func openOriginal(dir, flag string, plan *definition.Plan) (*refold.Original, error) {
 	path, err := storeIn(dir, flag)
 	if err != nil {
 		return nil, err
 	}
-	options := store.Default()
-	options.Logger = slog.New(slog.DiscardHandler)
-	s, err := store.OpenReadOnly(path, options)
-	if err != nil {
-		return nil, inUse(err)
-	}
-	state, err := s.Load(plan)
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return &original{s, state}, nil
+	from, err := refold.OpenOriginal(path, plan)
+	return from, inUse(err)
 }
 
 // inUse adds what to do about a store that a server has open.
@@ -280,59 +263,12 @@ func claimDirectory(dir, flag string) (undo func() error, err error) {
 	}, nil
 }
 
-// refold folds a log into a store up to where another one stands.
-type refold struct {
-	plan     *definition.Plan
-	cluster  kafka.Cluster
-	encoding event.Encoding
-	writers  []string // texts of schemas that events may have besides those that the target has
-	silent   bool     // nothing goes into the feed
-	workers  int
-	logger   *slog.Logger
-}
-
-// run folds until the target is reached. watch is told now and then how far it is.
-func (r *refold) run(ctx context.Context, into processing.Store, target *processing.Target, watch func(*processing.Status)) error {
-	source, err := kafka.NewSource(kafka.SourceOptions{Cluster: r.cluster, Topic: target.Cursors[0].Topic, Group: positionsGroup})
-	if err != nil {
-		return err
-	}
-	defer source.Close()
-	options := processing.DefaultOptions()
-	options.Workers, options.WriterSchema, options.Encoding, options.Logger = r.workers, schemas.Events, r.encoding, r.logger
-	options.WriterSchemas, options.Silent, options.Target = r.writers, r.silent, target
-	pipeline, err := processing.New(r.plan, source, into, options)
-	if err != nil {
-		return err
-	}
-	group, watching := errgroup.WithContext(ctx)
-	watching, arrived := context.WithCancel(watching)
-	group.Go(func() error {
-		defer arrived()
-		return pipeline.Run(ctx)
-	})
-	group.Go(func() error {
-		tick := time.NewTicker(drawEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				status := pipeline.Status()
-				watch(&status)
-			case <-watching.Done():
-				return nil
-			}
-		}
-	})
-	return group.Wait()
-}
-
-// show is run with a progress bar.
-func (r *refold) show(ctx context.Context, std *streams, into *store.Store, to, began *processing.State) error {
+// show folds with a progress bar.
+func show(ctx context.Context, std *streams, f *refold.Fold, into *store.Store, to, began *processing.State) error {
 	start := time.Now()
 	total := to.Counters.Consumed - began.Counters.Consumed
-	bar := newProgress(std, r.logger, "Folding again", total)
-	err := r.run(ctx, into, processing.TargetOf(to), func(s *processing.Status) {
+	bar := newProgress(std, f.Logger, "Folding again", total)
+	err := f.Run(ctx, into, processing.TargetOf(to), func(s *processing.Status) {
 		bar.update(s.Counters.Consumed - began.Counters.Consumed)
 	})
 	bar.end()
@@ -340,7 +276,7 @@ func (r *refold) show(ctx context.Context, std *streams, into *store.Store, to, 
 		return err
 	}
 	took := time.Since(start)
-	r.logger.Info("folded again", "records", total, "took", took.Round(time.Millisecond), "per_second", int64(float64(total)/took.Seconds()),
-		"watermark", timeText(to.Watermark))
+	f.Logger.Info("folded again", "records", total, "took", took.Round(time.Millisecond), "per_second", int64(float64(total)/took.Seconds()),
+		"watermark", to.Watermark.RFC3339())
 	return nil
 }

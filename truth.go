@@ -15,7 +15,7 @@ import (
 type truthSink struct {
 	writer  *kafka.Writer
 	file    *truth.File // nil: not asked for
-	silence silence
+	silence truth.Silence
 	silent  int           // how often a partition fell silent while others went on
 	longest time.Duration // of these
 }
@@ -36,7 +36,7 @@ func (c *simulateCommand) sink(ctx context.Context, w *kafka.Writer, partitions 
 	if s.file, err = truth.CreateFile(c.Truth, partitions); err != nil {
 		return nil, err
 	}
-	s.silence = newSilence(partitions)
+	s.silence = truth.NewSilence(partitions)
 	return s, nil
 }
 
@@ -46,7 +46,7 @@ func (s *truthSink) Write(ctx context.Context, records []event.Record) error {
 		now := time.Now()
 		for i := range records {
 			s.file.Add(&records[i])
-			if length := s.silence.broken(records[i].Partition, now); length > 0 {
+			if length := s.silence.Broken(records[i].Partition, now); length > 0 {
 				s.silent++
 				s.longest = max(s.longest, length)
 			}
@@ -78,32 +78,4 @@ func (s *truthSink) close(logger *slog.Logger) {
 	if err := s.file.Close(); err != nil {
 		logger.Error("remove what is left of the truth", slog.Any("err", err))
 	}
-}
-
-// silence watches for partitions that get no record for so long that a server takes them for idle, while others do. When the
-// topic falls silent as a whole it is another matter: as it wakes, every partition counts as active again.
-type silence struct {
-	last  []time.Time // record of each partition, or since when that counts
-	woken time.Time   // the last record of any
-}
-
-// takenForIdle is a little less than the default idle_timeout.
-const takenForIdle = 28 * time.Second
-
-func newSilence(partitions int) silence { return silence{last: make([]time.Time, partitions)} }
-
-// broken takes a record and returns how long its partition had been silent, or 0 if no server minds.
-func (s *silence) broken(p event.PartitionID, now time.Time) (length time.Duration) {
-	if now.Sub(s.woken) >= takenForIdle {
-		for i := range s.last {
-			s.last[i] = now
-		}
-	}
-	s.woken = now
-	length = now.Sub(s.last[p])
-	s.last[p] = now
-	if length < takenForIdle {
-		return 0
-	}
-	return length
 }

@@ -3,6 +3,7 @@ package event
 import (
 	"cmp"
 	"math"
+	"time"
 )
 
 // Millis is a point in event time, or a span of it: milliseconds since the Unix epoch, or between two such points.
@@ -10,6 +11,14 @@ type Millis int64
 
 // NoTime is the time of something that has not happened: a partition without a record has it as M_p, and it is below every real time.
 const NoTime Millis = math.MinInt64
+
+// RFC3339 shows a time as people read it.
+func (m Millis) RFC3339() string {
+	if m == NoTime {
+		return "none yet"
+	}
+	return time.UnixMilli(int64(m)).UTC().Format(time.RFC3339Nano)
+}
 
 // Offset is a position in one partition's log.
 type Offset int64

@@ -36,7 +36,7 @@ const (
 type SourceOptions struct {
 	Cluster      Cluster
 	Topic        string
-	Group        string // that is told the positions
+	Group        string // that is told the positions; "": none is
 	CreateTopics bool   // create the topic if it is missing
 }
 
@@ -45,9 +45,6 @@ func (o *SourceOptions) Validate() error {
 	faults := []error{o.Cluster.Validate()}
 	if o.Topic == "" {
 		faults = append(faults, errors.New("topic: missing"))
-	}
-	if o.Group == "" {
-		faults = append(faults, errors.New("group: missing"))
 	}
 	return errors.Join(faults...)
 }
@@ -373,6 +370,9 @@ func headers(from []kgo.RecordHeader) []event.Header {
 
 // ReportPositions commits them for the group, which has no members.
 func (s *Source) ReportPositions(ctx context.Context, next map[event.PartitionID]event.Offset) error {
+	if s.opts.Group == "" {
+		return nil
+	}
 	offsets := make(kadm.Offsets)
 	for p, at := range next {
 		offsets.AddOffset(s.opts.Topic, int32(p), int64(at), -1)

@@ -68,7 +68,7 @@ func (l *readLog) readUntil(ctx context.Context, s *Source, want map[event.Parti
 func TestSourceOptionsFaults(t *testing.T) {
 	o := SourceOptions{Cluster: Cluster{Brokers: []string{"nonsense"}}}
 	err := o.Validate()
-	for _, want := range []string{"brokers: address nonsense", "logger: missing", "topic: missing", "group: missing"} {
+	for _, want := range []string{"brokers: address nonsense", "logger: missing", "topic: missing"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not say %q", err, want)
 		}

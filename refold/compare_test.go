@@ -1,4 +1,4 @@
-package main
+package refold
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ import (
 )
 
 // storeWith makes a store with windows of the metrics top_pages and device_breakdown, after one change of them.
-func storeWith(t *testing.T, plan *definition.Plan, change func(*processing.Changes)) *original {
+func storeWith(t *testing.T, plan *definition.Plan, change func(*processing.Changes)) *Original {
 	t.Helper()
 	options := store.Default()
 	options.Logger = slog.New(slog.DiscardHandler)
@@ -58,7 +58,7 @@ func storeWith(t *testing.T, plan *definition.Plan, change func(*processing.Chan
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &original{s, state}
+	return &Original{s, state}
 }
 
 // A verdict names all that differs, and of metrics the first window, its first group and both values.
@@ -113,12 +113,12 @@ func TestVerdictsOfReplays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			was, is := storeWith(t, plan, func(*processing.Changes) {}), storeWith(t, plan, c.change)
-			verdict, err := compareStores(plan, was, is.Store, &processing.State{})
+			verdict, err := Compare(plan, was, is.Store, &processing.State{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			var out bytes.Buffer
-			if err := verdict.tell(&out); (err == nil) != (c.want == "match\n") || err != nil && !errors.Is(err, errDiffers) {
+			if err := verdict.Print(&out); (err == nil) != (c.want == "match\n") || err != nil && !errors.Is(err, ErrDiffers) {
 				t.Error(err)
 			}
 			if out.String() != c.want {
@@ -145,7 +145,7 @@ func TestCountersOfOtherDefinitionsAreNotCompared(t *testing.T) {
 		"dead letters": {func(c *processing.Changes) { c.Counters.DeadLetters++ }, true},
 	} {
 		is := storeWith(t, plan, func(ch *processing.Changes) { later(ch); c.is(ch) })
-		verdict, err := compareStores(plan, was, is.Store, &processing.State{})
+		verdict, err := Compare(plan, was, is.Store, &processing.State{})
 		if err != nil {
 			t.Fatal(err)
 		}

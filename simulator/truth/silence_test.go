@@ -1,4 +1,4 @@
-package main
+package truth
 
 import (
 	"testing"
@@ -9,7 +9,7 @@ import (
 
 func TestSilence(t *testing.T) {
 	began := time.Now()
-	s := newSilence(3)
+	s := NewSilence(3)
 	for i, c := range []struct {
 		second    int
 		partition event.PartitionID
@@ -26,7 +26,7 @@ func TestSilence(t *testing.T) {
 		{341, 2, 0},
 		{350, 0, 50},
 	} {
-		got := s.broken(c.partition, began.Add(time.Duration(c.second)*time.Second))
+		got := s.Broken(c.partition, began.Add(time.Duration(c.second)*time.Second))
 		if want := time.Duration(c.want) * time.Second; got != want {
 			t.Errorf("record %d: %v, want %v", i, got, want)
 		}
