@@ -276,17 +276,5 @@ func TestKilledProcess(t *testing.T) {
 		t.Fatal("the other process was not killed")
 	}
 	acked := 30 + bytes.Count(rest, []byte("\n"))
-
-	s := mustOpen(t, dir, testOptions(vfs.Default))
-	defer mustClose(t, s)
-	got, err := s.Load(testPlan)
-	noFault(t, err)
-	m, rng := newModel(), rand.New(rand.NewPCG(9, 9))
-	for m.last.Counters.Consumed < got.Counters.Consumed {
-		m.apply(m.randomChanges(rng))
-	}
-	if n := int(got.Counters.Consumed); n < acked || n > acked+1 {
-		t.Fatalf("%d commits were acknowledged, the store has %d", acked, n)
-	}
-	noDiff(t, got, m.state(), ignoreIdentity)
+	checkAcknowledged(t, dir, acked)
 }

@@ -77,13 +77,9 @@ func survives(t *testing.T, misbehave func(*kfake.Cluster)) {
 
 func survivesWith(t *testing.T, network func(dialer) dialer, misbehave func(*kfake.Cluster)) {
 	t.Helper()
-	inBubble(t, func(t *testing.T, net *kfake.VirtualNetwork, cluster Cluster) {
+	withBroker(t, func(ctx context.Context, t *testing.T, broker *kfake.Cluster, cluster Cluster) {
 		own := cluster
 		own.dial = network(cluster.dial)
-		broker := faultyBroker(t, net)
-		defer broker.Close()
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
-		defer cancel()
 		misbehave(broker)
 		feed := newFeed()
 		run := startPublisher(ctx, t, own, feed)
@@ -144,11 +140,7 @@ func (c *losing) Read(p []byte) (int, error) {
 
 // Two servers of one instance: the one that comes later publishes, the other stands down, and nothing is there twice.
 func TestPublishersFight(t *testing.T) {
-	inBubble(t, func(t *testing.T, net *kfake.VirtualNetwork, cluster Cluster) {
-		broker := faultyBroker(t, net)
-		defer broker.Close()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-		defer cancel()
+	withBroker(t, func(ctx context.Context, t *testing.T, broker *kfake.Cluster, cluster Cluster) {
 		feed := newFeed(manyResults(200)...)
 		first := startPublisher(ctx, t, cluster, feed)
 		feed.waitSaved(ctx, t, 200)
@@ -174,11 +166,7 @@ func TestPublishersFight(t *testing.T) {
 
 // Who claims, finds that it must not publish and says so has taken nothing away: the one that was there goes on.
 func TestPublisherGoesOnAfterAClaimThatIsReleased(t *testing.T) {
-	inBubble(t, func(t *testing.T, net *kfake.VirtualNetwork, cluster Cluster) {
-		broker := faultyBroker(t, net)
-		defer broker.Close()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-		defer cancel()
+	withBroker(t, func(ctx context.Context, t *testing.T, broker *kfake.Cluster, cluster Cluster) {
 		feed := newFeed(manyResults(200)...)
 		first := startPublisher(ctx, t, cluster, feed)
 		feed.waitSaved(ctx, t, 200)
@@ -292,11 +280,7 @@ func standingOf(ctx context.Context, t *testing.T, cluster Cluster) *standing {
 
 // The journal goes out when it has changed, in parts, and comes back whole.
 func TestJournalInProgress(t *testing.T) {
-	inBubble(t, func(t *testing.T, net *kfake.VirtualNetwork, cluster Cluster) {
-		broker := faultyBroker(t, net)
-		defer broker.Close()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-		defer cancel()
+	withBroker(t, func(ctx context.Context, t *testing.T, broker *kfake.Cluster, cluster Cluster) {
 		results := manyResults(10)
 		results[4].Result.Revision = 17
 		feed := newFeed(results...)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -252,6 +253,17 @@ func faultyBroker(t *testing.T, net *kfake.VirtualNetwork) *kfake.Cluster {
 	c, err := kfake.NewCluster(kfake.Ports(9092), kfake.ListenFn(net.Listen), kfake.SeedTopics(3, "metrics"), kfake.SeedTopics(1, "alerts", "dead-letters", ProgressTopic))
 	must(t, err)
 	return c
+}
+
+// withBroker is inBubble with a broker, and two hours for it all.
+func withBroker(t *testing.T, test func(ctx context.Context, t *testing.T, broker *kfake.Cluster, cluster Cluster)) {
+	inBubble(t, func(t *testing.T, net *kfake.VirtualNetwork, cluster Cluster) {
+		broker := faultyBroker(t, net)
+		defer broker.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour)
+		defer cancel()
+		test(ctx, t, broker, cluster)
+	})
 }
 
 func consumeMetrics(t testing.TB, cluster Cluster) *kgo.Client {

@@ -85,12 +85,8 @@ func TestPublisherRetries(t *testing.T) {
 		"topic not there for a while": kerr.UnknownTopicOrPartition,
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, net *kfake.VirtualNetwork, cluster Cluster) {
-				broker := faultyBroker(t, net)
-				defer broker.Close()
+			withBroker(t, func(ctx context.Context, t *testing.T, broker *kfake.Cluster, cluster Cluster) {
 				injected := broker.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "metrics", Err: fault, Count: 30})
-				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-				defer cancel()
 				feed := newFeed(manyResults(2500)...)
 				run := startPublisher(ctx, t, cluster, feed)
 				feed.waitSaved(ctx, t, 2500)
@@ -128,11 +124,7 @@ func TestPublisherWaitsForBrokers(t *testing.T) {
 
 // A publisher that dies after the brokers took a transaction and before it saved its place does not send it again.
 func TestPublisherExactlyOnce(t *testing.T) {
-	inBubble(t, func(t *testing.T, net *kfake.VirtualNetwork, cluster Cluster) {
-		broker := faultyBroker(t, net)
-		defer broker.Close()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-		defer cancel()
+	withBroker(t, func(ctx context.Context, t *testing.T, broker *kfake.Cluster, cluster Cluster) {
 		feed := newFeed(manyResults(25_000)...)
 		crash := errors.New("crash")
 		first := startPublisher(ctx, t, cluster, &crashingFeed{memoryFeed: feed, at: 20_000, err: crash})
@@ -147,9 +139,7 @@ func TestPublisherExactlyOnce(t *testing.T) {
 }
 
 func TestPublisherStopsWhileUnanswered(t *testing.T) {
-	inBubble(t, func(t *testing.T, net *kfake.VirtualNetwork, cluster Cluster) {
-		broker := faultyBroker(t, net)
-		defer broker.Close()
+	withBroker(t, func(ctx context.Context, t *testing.T, broker *kfake.Cluster, cluster Cluster) {
 		asked := make(chan struct{}, 100)
 		broker.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
 			broker.KeepControl()
@@ -157,7 +147,7 @@ func TestPublisherStopsWhileUnanswered(t *testing.T) {
 			return nil, nil, true // taken, and never answered
 		})
 		feed := newFeed(manyResults(10)...)
-		run := startPublisher(t.Context(), t, cluster, feed)
+		run := startPublisher(ctx, t, cluster, feed)
 		<-asked
 		synctest.Wait()
 		start := time.Now()
@@ -172,11 +162,7 @@ func TestPublisherStopsWhileUnanswered(t *testing.T) {
 }
 
 func TestPublisherGivesUpWhatIsTooLarge(t *testing.T) {
-	inBubble(t, func(t *testing.T, net *kfake.VirtualNetwork, cluster Cluster) {
-		broker := faultyBroker(t, net)
-		defer broker.Close()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-		defer cancel()
+	withBroker(t, func(ctx context.Context, t *testing.T, broker *kfake.Cluster, cluster Cluster) {
 		feed := newFeed(resultEntry(pagesResult(strings.Repeat("x", 2<<20))), resultEntry(viewsResult()))
 		run := startPublisher(ctx, t, cluster, feed)
 		feed.waitSaved(ctx, t, 2)
