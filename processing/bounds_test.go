@@ -49,7 +49,7 @@ func TestCommitsAreBoundedByBytes(t *testing.T) {
 // Records that wait because their partition is ahead of W are bounded by their bytes too.
 func TestWaitingIsBoundedByBytes(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		const records, size = 1000, 1 << 20
+		const records, size = 300, 1 << 20
 		log := memory.NewLog(2, 10)
 		log.Stall(0)
 		log.Append(rec(0, time.Second, "url=/slow"), rec(0, 3*time.Hour, "url=/slow"))

@@ -15,6 +15,9 @@ import (
 // What settles when W leaps is as large as the open state: a commit many times as large as a memtable is made like any other, and is
 // there after a crash.
 func TestCommitOfALargeState(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it moves much memory in one goroutine")
+	}
 	const panes, size = 72, 1 << 20
 	fs := vfs.NewCrashableMem()
 	s := mustOpen(t, "s", testOptions(fs))
