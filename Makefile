@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BINARY := bin/tidemark
 LINT := go tool -modfile=tools/go.mod golangci-lint
-FUZZTIME ?= 90
+FUZZTIME ?= 45
 
 .PHONY: help build demo test check deps format vet tidy notices lint race full truth crashes hostile fuzz bench gate crash-drill soak browser screenshots packaging release clean
 

@@ -79,7 +79,10 @@ func newWorld(t *testing.T, seed uint64) *world {
 		machine: newMachine(t, rng), life: time.Hour, rng: rng, shop: shop, skew: make([]time.Duration, worldParts),
 		kept: make([][]event.Record, worldParts), silent: make([]time.Time, worldParts), happened: map[string]int{},
 	}
-	if seed%10 == 9 {
+	switch {
+	case raceDetector:
+		w.life /= 4
+	case seed%10 == 9:
 		w.life *= 3
 	}
 	for p := range w.skew {
