@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -130,7 +131,16 @@ type clientLogger struct {
 
 func (l *clientLogger) Level() kgo.LogLevel { return kgo.LogLevelWarn }
 
+// ended reports whether something was given up because we end, which is nothing to warn of.
+func ended(v any) bool {
+	err, ok := v.(error)
+	return ok && errors.Is(err, context.Canceled)
+}
+
 func (l *clientLogger) Log(level kgo.LogLevel, msg string, keyvals ...any) {
+	if slices.ContainsFunc(keyvals, ended) {
+		return
+	}
 	l.mu.Lock()
 	if l.seen == nil {
 		l.seen = map[string]*every{}

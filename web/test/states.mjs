@@ -173,7 +173,7 @@ export async function asleep(server, page) {
 
 const EVENTS = 40_000;
 
-// widths shows every page in windows that are neither wide nor narrow.
+// widths shows every page in windows that are neither wide nor narrow, and in one that is very narrow. No number is cut off.
 export async function widths(browser, server) {
   const page = await browser.open(server.url);
   for (const hash of ["#live", "#history?period=1h", "#alerts", "#pipeline"]) {
@@ -183,6 +183,8 @@ export async function widths(browser, server) {
       await page.setViewportSize({ width, height: 900 });
       const fits = () => document.documentElement.scrollWidth === document.documentElement.clientWidth; // once charts have followed
       await page.waitForFunction(fits, null, { timeout: 5000 }).catch(() => assert.fail(`${hash} is wider than ${width}`));
+      const cut = () => [...document.querySelectorAll(".tile-line, .segments button")].filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.textContent);
+      assert.deepEqual(await page.evaluate(cut), [], `${hash} at ${width}`);
     }
   }
   assert.deepEqual(page.faults, []);
