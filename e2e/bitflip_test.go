@@ -2,13 +2,18 @@ package e2e
 
 import (
 	bytesOrder "encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
+	"os/exec"
 	"path"
+	"path/filepath"
 	"reflect"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -100,12 +105,64 @@ func TestBitFlips(t *testing.T) {
 	for _, killed := range []bool{false, true} {
 		t.Run(fmt.Sprint("killed ", killed), func(t *testing.T) {
 			t.Parallel()
-			s.flipAll(t, s.stopped(t, killed))
+			files := s.stopped(t, killed)
+			if soak {
+				flipInParts(t, files)
+				return
+			}
+			s.flipAll(t, files, func(int) bool { return true })
 		})
 	}
 }
 
-func (s *small) flipAll(t *testing.T, files map[string][]byte) {
+// flipParts is in how many processes every bit is flipped. A store that dies of its damage keeps its memory, as the process
+// that would have ended with it is the test's.
+const flipParts = 40
+
+// flipInParts lets other processes do it.
+func flipInParts(t *testing.T, files map[string][]byte) {
+	path := filepath.Join(t.TempDir(), "files")
+	text, err := json.Marshal(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for part := range flipParts {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestPartOfBitFlips$", "-test.v", "-test.timeout=30m")
+		cmd.Env = append(os.Environ(), "TIDEMARK_FLIPS="+path, fmt.Sprint("TIDEMARK_FLIPS_PART=", part))
+		out, err := cmd.CombinedOutput()
+		t.Logf("part %d of %d: %v\n%s", part, flipParts, err, out)
+		if err != nil {
+			t.Fail()
+		}
+	}
+}
+
+// TestPartOfBitFlips is a part of TestBitFlips.
+func TestPartOfBitFlips(t *testing.T) {
+	path := os.Getenv("TIDEMARK_FLIPS")
+	if path == "" {
+		t.Skip("TIDEMARK_FLIPS names no files")
+	}
+	part, err := strconv.Atoi(os.Getenv("TIDEMARK_FLIPS_PART"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := make(map[string][]byte)
+	if err := json.Unmarshal(text, &files); err != nil {
+		t.Fatal(err)
+	}
+	newSmall(t, 120).flipAll(t, files, func(i int) bool { return i%flipParts == part })
+}
+
+// flipAll flips those that are wanted.
+func (s *small) flipAll(t *testing.T, files map[string][]byte, wanted func(i int) bool) {
 	want, err := s.readAll(diskOf(files))
 	if err != nil || len(want.feed) < 20 || len(want.state.Panes) == 0 || len(want.state.Sessions) == 0 {
 		t.Fatalf("the store as it was: %v, %+v", err, want.print)
@@ -131,6 +188,13 @@ func (s *small) flipAll(t *testing.T, files map[string][]byte) {
 			}
 		})
 	}
+	count := 0
+	send := func(f flip) {
+		if wanted(count) {
+			flips <- f
+		}
+		count++
+	}
 	rng := rand.New(rand.NewPCG(5, 5))
 	for _, name := range sortedNames(files) {
 		step := 1
@@ -138,9 +202,9 @@ func (s *small) flipAll(t *testing.T, files map[string][]byte) {
 			step = max(1, len(files[name])/(150/stride()))
 		}
 		for at := rng.IntN(step); at < len(files[name]); at += step {
-			flips <- flip{name, at, rng.IntN(8)}
+			send(flip{name, at, rng.IntN(8)})
 			for bit := 0; soak && bit < 8; bit++ {
-				flips <- flip{name, at, bit}
+				send(flip{name, at, bit})
 			}
 		}
 	}

@@ -27,7 +27,7 @@ import (
 // everything stands once. TIDEMARK_SEED runs one seed again.
 func TestSimulatedHours(t *testing.T) {
 	t.Parallel()
-	from, count := uint64(0), uint64(sized(3, 500))
+	from, count := uint64(0), uint64(sized(3, 200))
 	if raceDetector && !soaking() {
 		count = 1
 	}
