@@ -186,7 +186,7 @@ func (q *inquiry) put(ctx context.Context, o *question) (answer, error) {
 	if err != nil {
 		return a, err
 	}
-	a.schema, a.writer = s, compileWriter(o.ref, s, q.reader)
+	a.schema, a.writer = s, CompileWriter(o.ref, s, q.reader)
 	return a, nil
 }
 

@@ -74,11 +74,11 @@ func newLibrary(o *Options, reader *event.Reader, known []Schema) (*library, err
 }
 
 func newVolume(s Schema, reader *event.Reader) *volume {
-	return &volume{Schema: s, from: make(map[event.PartitionID]event.Offset), writer: compileWriter(s.Ref, s.RegisteredSchema, reader)}
+	return &volume{Schema: s, from: make(map[event.PartitionID]event.Offset), writer: CompileWriter(s.Ref, s.RegisteredSchema, reader)}
 }
 
-// compileWriter makes a writer of a schema. One that can't be read as the events schema has only bad records.
-func compileWriter(ref schemas.Ref, s RegisteredSchema, reader *event.Reader) *event.Writer {
+// CompileWriter makes a writer of a schema. One that can't be read as the events schema has only bad records.
+func CompileWriter(ref schemas.Ref, s RegisteredSchema, reader *event.Reader) *event.Writer {
 	if s.Type != AvroSchema {
 		return event.Refuse(event.IncompatibleSchema, fmt.Sprintf("%v is a schema of type %s, not Avro", ref, s.Type))
 	}

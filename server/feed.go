@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/tidemark/tidemark/processing"
@@ -111,6 +112,13 @@ func (s *Server) readFeed(p *params, types store.TypeSet) (any, error) {
 		page, err := v.Feed(uint64(after), int(limit), types)
 		if err != nil {
 			return err
+		}
+		if slices.ContainsFunc(page.Entries, func(e processing.Entry) bool { return e.Type == processing.DeadLetterEntry }) {
+			known, err := v.Schemas()
+			if err != nil {
+				return err
+			}
+			s.letters.learn(known)
 		}
 		body.Head, body.First = page.Head, page.First
 		body.Entries = make([]entryBody, len(page.Entries))
