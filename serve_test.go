@@ -32,7 +32,7 @@ var dashboardAddress = regexp.MustCompile(`dashboard=(http://\S+?)/ `)
 func TestServeStartsAnswersAndEnds(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	for range 2 {
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		logs, out := io.Pipe()
 		ended := make(chan int, 1)
 		go func() {

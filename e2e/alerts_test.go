@@ -85,7 +85,7 @@ func TestAlertsOverKills(t *testing.T) {
 		t.Errorf("%d alerts (-calm +killed)\n%s", len(got), diff)
 	}
 	entries := alertEntriesOf(t, p)
-	p.await("the client has seen everything", 20*time.Second, func() bool { return len(follower.seen()) >= len(entries) })
+	p.await("the client has seen everything", 2*time.Minute, func() bool { return len(follower.seen()) >= len(entries) })
 	if diff := cmp.Diff(entries, follower.seen()); diff != "" {
 		t.Errorf("(-feed +live)\n%s", diff)
 	}

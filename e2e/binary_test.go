@@ -355,11 +355,11 @@ func TestKcatWritesEventsAndReadsMetrics(t *testing.T) {
 	lines.WriteString("s1|{\"not\": \"an event\"}\n")
 	// kcat stamps records with the current time, which lies after the events' own.
 	kcat(t, lines.Bytes(), "-b", broker, "-P", "-t", "events", "-K", "|")
-	p.await("all records are consumed", 30*time.Second, func() bool { return p.pipeline().Counters["consumed"] == 601 })
+	p.await("all records are consumed", 2*time.Minute, func() bool { return p.pipeline().Counters["consumed"] == 601 })
 	if c := p.pipeline().Counters; c["dead_letters"] != 1 {
 		t.Errorf("counters %v, want one dead letter", c)
 	}
-	p.await("results are published", 60*time.Second, func() bool {
+	p.await("results are published", 2*time.Minute, func() bool {
 		return strings.Contains(kcat(t, nil, "-b", broker, "-C", "-t", "metrics", "-o", "beginning", "-e", "-q"), `"metric":"page_views_per_second"`)
 	})
 	dead := kcat(t, nil, "-b", broker, "-C", "-t", "dead-letters", "-o", "beginning", "-e", "-q", "-f", "%k|%h|%s\n")

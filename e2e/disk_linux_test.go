@@ -88,7 +88,7 @@ func TestFullDisk(t *testing.T) {
 
 	disk.fill(24 << 20)
 	p := serve("50%")
-	p.await("held", 20*time.Second, func() bool { return strings.HasPrefix(p.pipeline().Verdict, "No records are taken: the disk of ") })
+	p.await("held", 2*time.Minute, func() bool { return strings.HasPrefix(p.pipeline().Verdict, "No records are taken: the disk of ") })
 	if err := p.fetch("/readyz", &struct{}{}); err == nil || !strings.Contains(err.Error(), "503") || !strings.Contains(err.Error(), "is nearly full: ") {
 		t.Errorf("readyz: %v", err)
 	}

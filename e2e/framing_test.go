@@ -106,10 +106,10 @@ func TestFramedEventsGiveTheSameWindows(t *testing.T) {
 	waits := func() bool {
 		return strings.Contains(p.pipeline().Verdict, "waiting for the schema registry to tell schema id ")
 	}
-	p.await("the verdict tells of the registry", 30*time.Second, waits)
+	p.await("the verdict tells of the registry", 2*time.Minute, waits)
 	p.kill()
 	p = serve(http.URL)
-	p.await("the verdict tells of the registry after a kill", 30*time.Second, waits)
+	p.await("the verdict tells of the registry after a kill", 2*time.Minute, waits)
 	if c := p.pipeline().Counters; c["consumed"] != 0 {
 		t.Errorf("counters %v while the registry says nothing", c)
 	}

@@ -170,7 +170,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	p.await("it says that it stops", 10*time.Second, func() bool {
+	p.await("it says that it stops", 2*time.Minute, func() bool {
 		return strings.Contains(p.unready(), "the server stops") || p.fetch("/livez", &struct{}{}) != nil
 	})
 	if err := p.cmd.Process.Signal(os.Interrupt); err != nil && !strings.Contains(err.Error(), "finished") {

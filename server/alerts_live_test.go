@@ -20,7 +20,7 @@ import (
 func TestAlertsOverTheWire(t *testing.T) {
 	e := newEngine(t, testDefinitions)
 	someTraffic(e)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var got []wire.Alert
 	after := uint64(0)

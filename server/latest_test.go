@@ -47,7 +47,7 @@ type snapshotFrame struct {
 // snapshotOf subscribes to all metrics and returns the first picture.
 func snapshotOf(t *testing.T, address string) snapshotFrame {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()

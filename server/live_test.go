@@ -18,7 +18,7 @@ func TestLiveCodes(t *testing.T) {
 		o.AuthTokenFile, o.Live.MaxClients = tokenFile(t, testToken), 1
 	})
 	address, _ := running(t, s)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()

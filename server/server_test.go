@@ -80,7 +80,7 @@ func TestLiveOverTheWire(t *testing.T) {
 	someTraffic(e)
 	s := e.serve(nil)
 	address, stop := running(t, s)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
