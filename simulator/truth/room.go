@@ -5,15 +5,15 @@ import "math"
 // What the engine's estimates may be off by.
 //
 // Quantiles are within 1 % of the value at their rank, by construction. Distinct counts are HyperLogLogs of 2^14
-// registers: their standard error is 1.04/sqrt(2^14), 0.8125 % (Flajolet et al., 2007), and four of them, 3.25 %, are
-// exceeded once in sixteen thousand times. Of few values this is less than one, and what counts is how many of n values fell
-// into a register that was taken: about n^2/2^15, as a Poisson distribution has it. Each such value is missing from the
-// count, so that as many may be missing as are not exceeded once in sixteen thousand times either. A single value is exact, and
-// the engine rounds to whole numbers.
+// registers: their standard error is 1.04/sqrt(2^14), 0.8125 % (Flajolet et al., 2007), and five of them, 4.06 %, are
+// exceeded once in 1.7 million times: four would be exceeded once in sixteen thousand, and so many windows are compared in an
+// hour. Of few values this is less than one, and what counts is how many of n values fell into a register that was taken: about
+// n(n-1)/2^15, as a Poisson distribution has it. Each such value is missing from the count, so that as many may be missing as are
+// not exceeded once in 1.7 million times either. A single value is exact, and the engine rounds to whole numbers.
 const (
 	registers     = 1 << 14
-	sigmas        = 4
-	oftener       = 1.0 / 16_000 // how often more than four standard errors are exceeded
+	sigmas        = 5
+	oftener       = 1.0 / 1_744_278 // how often more than five standard errors are exceeded
 	quantileError = 0.01
 )
 
@@ -42,10 +42,10 @@ func DistinctRoom(n float64) float64 {
 		return 0
 	}
 	asymptotic := math.Floor(sigmas*1.04/math.Sqrt(registers)*n + 0.5)
-	return max(asymptotic, float64(collisions(n*n/(2*registers)))) / n
+	return max(asymptotic, float64(collisions(n*(n-1)/(2*registers)))) / n
 }
 
-// collisions is the least number that a Poisson distribution of a mean exceeds less often than four standard errors.
+// collisions is the least number that a Poisson distribution of a mean exceeds less often than five standard errors.
 func collisions(mean float64) int {
 	if mean > 4 { // the asymptotic error is larger from here on
 		return 0
