@@ -21,13 +21,19 @@ import (
 func sameToTheLastBit(t *testing.T, want, got *site) {
 	t.Helper()
 	all := int64(0)
+	var a, b pipelineView
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the undisturbed server was seen as %+v, the other one as %+v", a, b)
+		}
+	})
 	got.server.await("both have read and published everything", 2*time.Minute, func() bool {
-		a, b := want.server.pipeline(), got.server.pipeline()
+		a, b = want.server.pipeline(), got.server.pipeline()
 		all = a.Counters["consumed"]
 		return all > 0 && all == records(t, got.broker, "events") && a.WatermarkMs == b.WatermarkMs &&
 			b.Counters["consumed"] == all && a.published() && b.published()
 	})
-	a, b := want.server.pipeline(), got.server.pipeline()
+	a, b = want.server.pipeline(), got.server.pipeline()
 	if !maps.Equal(a.Counters, b.Counters) {
 		t.Errorf("counters %v, want %v", b.Counters, a.Counters)
 	}
