@@ -202,6 +202,10 @@ func (in *intake) send(ctx context.Context, p *partition, q *queue) bool {
 		part.Position = f.Records[end-1].Offset + 1
 		m.fetched = part
 	}
+	bytes := 0 // the worker may be done with the records, and they be cleared, before we go on
+	for i := range part.Records {
+		bytes += sizeOf(&part.Records[i])
+	}
 	select {
 	case in.workers[p.worker].in <- m:
 	case <-ctx.Done():
@@ -209,9 +213,7 @@ func (in *intake) send(ctx context.Context, p *partition, q *queue) bool {
 	}
 	in.unharvested = true
 	q.records -= end - q.at
-	for i := range part.Records {
-		q.bytes -= sizeOf(&part.Records[i])
-	}
+	q.bytes -= bytes
 	in.dispatched += end - q.at
 	q.at = end
 	if m.last {
