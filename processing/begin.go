@@ -219,6 +219,9 @@ func (l *loop) add(id event.PartitionID, e End) *Cursor {
 	l.intake.partitions[id] = p
 	l.maxima[id] = cur.Max
 	l.idleness.Add(id)
+	if p.position < e.High {
+		l.idleness.Await(id)
+	}
 	return cur
 }
 

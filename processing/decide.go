@@ -243,6 +243,9 @@ func (l *loop) readOn(before *partition, c *gapChange, e End) {
 	delete(l.courses, p.id)
 	l.ends[p.id] = e
 	l.idleness.Restart(p.id)
+	if c.To < e.High {
+		l.idleness.Await(p.id)
+	}
 	l.readFrom(map[event.PartitionID]event.Offset{p.id: c.To})
 }
 

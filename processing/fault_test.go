@@ -126,7 +126,11 @@ func TestPartitionThatIsNotThereYetHoldsTheWatermark(t *testing.T) {
 		if v := r.Status().Verdict; !strings.Contains(v, "Partition 1 can't be read yet") {
 			t.Errorf("verdict %q", v)
 		}
+		log.Stall(1)
 		log.Hide(1, nil)
+		pass(3 * time.Minute)
+		r.want("W while what is there is not read", r.watermark(), "never")
+		log.Flow(1)
 		pass(3 * time.Second)
 		r.want("W", r.watermark(), "4.999s")
 		r.want("late", r.Status().Counters.Late, 0)

@@ -50,6 +50,13 @@ func (i *Idleness) Add(p event.PartitionID) {
 // Restart drops the evidence of a partition that is read from somewhere else now.
 func (i *Idleness) Restart(p event.PartitionID) { *i.partitions[p] = calm{idle: i.asleep} }
 
+// Await tells that a partition has records which are going to be read: until then it holds W, even if the topic is asleep. Their
+// times are not known.
+func (i *Idleness) Await(p event.PartitionID) {
+	c := i.partitions[p]
+	c.idle, c.unread = false, true
+}
+
 // Remove forgets a partition.
 func (i *Idleness) Remove(p event.PartitionID) { delete(i.partitions, p) }
 
