@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tidemark/tidemark/e2e/apachekafka"
@@ -255,13 +256,16 @@ func (c *cluster) topicMadeAnew(t *testing.T) {
 	if _, err := adm.DeleteTopic(t.Context(), "anew-events"); err != nil {
 		t.Fatal(err)
 	}
+	var made kadm.CreateTopicResponse
 	p.await("the topic can be made again", 2*time.Minute, func() bool {
-		_, err := adm.CreateTopic(t.Context(), 12, 1, nil, "anew-events")
+		var err error
+		made, err = adm.CreateTopic(t.Context(), 12, 1, nil, "anew-events")
 		return err == nil
 	})
-	p.await("the topic is there again", 2*time.Minute, func() bool {
+	// The controller is ahead of the broker, which tells of the old topic until it has heard.
+	p.await("the broker tells of the new topic", 2*time.Minute, func() bool {
 		found, err := adm.ListTopics(t.Context(), "anew-events")
-		return err == nil && len(found["anew-events"].Partitions) == 12
+		return err == nil && found["anew-events"].ID == made.ID && len(found["anew-events"].Partitions) == 12
 	})
 	simulate(t, "anew", 1, "--kafka-brokers", c.addr)
 	verdict := regexp.MustCompile(`^Partition \d+ stands still: .*(made anew|re-created)`)
