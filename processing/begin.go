@@ -218,10 +218,7 @@ func (l *loop) add(id event.PartitionID, e End) *Cursor {
 	p.seenWatermark.Store(int64(progress.Watermark()))
 	l.intake.partitions[id] = p
 	l.maxima[id] = cur.Max
-	l.idleness.Add(id)
-	if p.position < e.High {
-		l.idleness.Await(id)
-	}
+	l.idleness.Add(id, p.position >= e.High)
 	return cur
 }
 

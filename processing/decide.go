@@ -242,10 +242,7 @@ func (l *loop) readOn(before *partition, c *gapChange, e End) {
 	l.intake.partitions[p.id] = p
 	delete(l.courses, p.id)
 	l.ends[p.id] = e
-	l.idleness.Restart(p.id)
-	if c.To < e.High {
-		l.idleness.Await(p.id)
-	}
+	l.idleness.Restart(p.id, c.To >= e.High)
 	l.readFrom(map[event.PartitionID]event.Offset{p.id: c.To})
 }
 

@@ -40,22 +40,18 @@ func NewIdleness(timeout, closeAfter time.Duration, asleep bool, now time.Time) 
 	}
 }
 
-// Add makes a partition known.
-func (i *Idleness) Add(p event.PartitionID) {
+// Add makes a partition known. If its reading does not begin at the end of its log, it holds W until that is read, even if the
+// topic is asleep: the times of what is there are not known.
+func (i *Idleness) Add(p event.PartitionID, atEnd bool) {
 	if i.partitions[p] == nil {
-		i.partitions[p] = &calm{idle: i.asleep}
+		i.partitions[p] = i.newCalm(atEnd)
 	}
 }
 
 // Restart drops the evidence of a partition that is read from somewhere else now.
-func (i *Idleness) Restart(p event.PartitionID) { *i.partitions[p] = calm{idle: i.asleep} }
+func (i *Idleness) Restart(p event.PartitionID, atEnd bool) { i.partitions[p] = i.newCalm(atEnd) }
 
-// Await tells that a partition has records which are going to be read: until then it holds W, even if the topic is asleep. Their
-// times are not known.
-func (i *Idleness) Await(p event.PartitionID) {
-	c := i.partitions[p]
-	c.idle, c.unread = false, true
-}
+func (i *Idleness) newCalm(atEnd bool) *calm { return &calm{idle: i.asleep && atEnd, unread: !atEnd} }
 
 // Remove forgets a partition.
 func (i *Idleness) Remove(p event.PartitionID) { delete(i.partitions, p) }

@@ -17,7 +17,8 @@ import (
 //	topic fresh 0 1            partitions of a topic that has never had a record
 //	topic resumed 0 1          or that has been read before
 //	run                        goes through lines, each at its own time, and shows what they make of the partitions:
-//	  10s add 2                a partition is new
+//	  10s add 2=end            a partition is new; is there nothing to be read of it?
+//	  11s restart 2=behind     an operator's decision moved it
 //	  12s look 0=end 1=behind  a look at the cluster, sent then: is everything up to the end of the log read?
 //	  15s read 0               records of it are read
 //	  60s state                how things stand
@@ -31,7 +32,7 @@ func TestIdleness(t *testing.T) {
 				asleep := c.CmdArgs[0].Key == "fresh"
 				s = idlenessScript{idleness: NewIdleness(30*time.Second, 60*time.Second, asleep, scriptStart)}
 				for _, arg := range c.CmdArgs[1:] {
-					s.add(t, arg.Key)
+					s.add(mustPartition(t, arg.Key), true)
 				}
 				out.WriteString(s.state(scriptStart))
 			case "run":
@@ -53,21 +54,26 @@ type idlenessScript struct {
 	partitions []event.PartitionID
 }
 
-func (s *idlenessScript) add(t *testing.T, text string) {
-	p := event.PartitionID(mustOffset(t, text))
-	s.idleness.Add(p)
+func (s *idlenessScript) add(p event.PartitionID, atEnd bool) {
+	s.idleness.Add(p, atEnd)
 	s.partitions = append(s.partitions, p)
 	slices.Sort(s.partitions)
+}
+
+func mustPartition(t *testing.T, text string) event.PartitionID {
+	return event.PartitionID(mustOffset(t, text))
 }
 
 func (s *idlenessScript) line(t *testing.T, words []string) string {
 	now := scriptStart.Add(mustSpan(t, words[0]))
 	for _, word := range words[2:] {
 		name, found, _ := strings.Cut(word, "=")
-		p := event.PartitionID(mustOffset(t, name))
+		p := mustPartition(t, name)
 		switch words[1] {
 		case "add":
-			s.add(t, name)
+			s.add(p, found == "end")
+		case "restart":
+			s.idleness.Restart(p, found == "end")
 		case "look":
 			s.idleness.Looked(p, now, found == "end")
 		case "read":
