@@ -14,7 +14,7 @@ import (
 
 func newLoop(p *Pipeline) *loop {
 	l := &loop{
-		pipeline: p, watermark: p.committer.watermark, interval: p.options.MinCommit, first: true,
+		pipeline: p, watermark: p.committer.watermark, interval: p.options.MinCommit, first: true, stride: stride{length: easyStride},
 		ends: make(map[event.PartitionID]End), maxima: make(map[event.PartitionID]event.Millis),
 		errand: newErrand(p.options.Target), courses: make(map[event.PartitionID]*course),
 		faults: make(map[event.PartitionID]*Fault), decidedAt: make(map[event.PartitionID]time.Time), unknown: make(map[event.PartitionID]error), timer: time.NewTimer(p.options.MinCommit),

@@ -80,6 +80,7 @@ type commitDone struct {
 	records  int64
 	counters Counters
 	sessions int64
+	closing  int64     // about how many bytes told of what W closed and settled
 	due      time.Time // when the first correction that waits may be made; zero when none does
 	spent    [][]*window.Pane
 }
@@ -133,7 +134,9 @@ func (c *committer) commit(j *job) (commitDone, error) {
 	}
 	c.watermark, c.opening = w, opening{}
 	c.announce(ch)
-	return c.doneWith(j, began), nil
+	d := c.doneWith(j, began)
+	d.closing = ch.closing()
+	return d, nil
 }
 
 func (c *committer) doneWith(j *job, began time.Time) commitDone {

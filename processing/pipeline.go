@@ -166,6 +166,7 @@ type loop struct {
 	adopted   []Cursor                        // of partitions that are new to the state; the next commit takes them
 
 	watermark  event.Millis // W as announced to the workers
+	stride     stride
 	interval   time.Duration
 	timer      *time.Timer
 	busy       bool                        // a commit is being made
@@ -293,7 +294,7 @@ func (l *loop) commit(ctx context.Context) {
 	if l.errand != nil && l.errand.failed != nil {
 		return // what was folded of a record's portion must not be committed without the rest
 	}
-	l.watermark = l.nextWatermark(all.moved)
+	l.watermark = l.stride.bound(l.watermark, event.Millis(l.intake.shared.lowest.Load()), l.nextWatermark(all.moved))
 	made := job{
 		harvest: all, watermark: l.watermark, adopted: l.adopted, schemas: l.pipeline.library.take(), logs: l.logStarts(), gaps: l.carryOut(&all), faults: l.found,
 	}
@@ -337,12 +338,13 @@ func (l *loop) committed(ctx context.Context, d commitDone) {
 	} else {
 		l.interval = o.MinCommit
 	}
+	l.stride.learn(d.closing)
 	l.pipeline.status.committed(d)
 	taking := l.askBrakes(ctx)
 	l.report()
 	l.answer() // who hears of a decision finds it in the status
-	if taking && (l.intake.full() || l.intake.held() > 0) {
-		l.schedule(0) // a commit has to be made, or W to move, before more can be taken
+	if l.stride.limited || taking && (l.intake.full() || l.intake.held() > 0) {
+		l.schedule(0) // W has further to go; or a commit has to be made, or W to move, before more can be taken
 		return
 	}
 	l.schedule(max(0, l.interval-d.took))
