@@ -108,7 +108,14 @@ func NewSource(opts SourceOptions) (*Source, error) {
 }
 
 // Close ends every fetch. A Poll that waits returns.
-func (s *Source) Close() { s.client.Close() }
+func (s *Source) Close() {
+	s.mu.Lock()
+	all := s.of(slices.Collect(maps.Keys(s.assigned)))
+	s.mu.Unlock()
+	// Without this the client could begin to fetch what was just assigned while it closes, as soon as it hears where it is.
+	s.client.RemoveConsumePartitions(all)
+	s.client.Close()
+}
 
 // Open learns the topic's identity. It returns ErrUnknownTopic if the topic doesn't exist and isn't to be created.
 func (s *Source) Open(ctx context.Context, waiting func(reason error)) (processing.Topic, error) {
