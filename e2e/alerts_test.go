@@ -76,7 +76,7 @@ func TestAlertsOverKills(t *testing.T) {
 		p.kill()
 		p = shaky()
 	}
-	p.await("both have read everything", time.Minute, func() bool {
+	p.await("both have read everything", func() bool {
 		a, b := calm.pipeline(), p.pipeline()
 		return a.Counters["consumed"] > 10_000 && a.WatermarkMs == b.WatermarkMs && fmt.Sprint(a.Counters) == fmt.Sprint(b.Counters)
 	})
@@ -85,7 +85,7 @@ func TestAlertsOverKills(t *testing.T) {
 		t.Errorf("%d alerts (-calm +killed)\n%s", len(got), diff)
 	}
 	entries := alertEntriesOf(t, p)
-	p.await("the client has seen everything", 2*time.Minute, func() bool { return len(follower.seen()) >= len(entries) })
+	p.await("the client has seen everything", func() bool { return len(follower.seen()) >= len(entries) })
 	if diff := cmp.Diff(entries, follower.seen()); diff != "" {
 		t.Errorf("(-feed +live)\n%s", diff)
 	}
@@ -148,7 +148,7 @@ func inTopic(t *testing.T, p *process, broker, topic string, want []string) {
 		t.Fatal(err)
 	}
 	defer source.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), tooLong)
 	defer cancel()
 	if _, err := source.Open(ctx, func(error) {}); err != nil {
 		t.Fatal(err)

@@ -54,7 +54,7 @@ func (s *small) readAll(fs vfs.FS) (contents, error) {
 	select {
 	case a := <-answers:
 		return a.contents, a.err
-	case <-time.After(time.Minute):
+	case <-time.After(tooLong):
 		return contents{}, errHangs
 	}
 }

@@ -80,12 +80,12 @@ func TestCrashDrillLeavesNoOrphans(t *testing.T) {
 			t.Parallel()
 			data := t.TempDir()
 			p := startDrill(t, data, "10m")
-			p.await("both servers run", time.Minute, func() bool { return len(servers(t, data)) == 2 })
+			p.await("both servers run", func() bool { return len(servers(t, data)) == 2 })
 			if err := end(p); err != nil {
 				t.Fatal(err)
 			}
 			err := p.cmd.Wait()
-			p.await("the servers have ended", time.Minute, func() bool { return len(servers(t, data)) == 0 })
+			p.await("the servers have ended", func() bool { return len(servers(t, data)) == 0 })
 			if name != "interrupted" {
 				return
 			}

@@ -32,7 +32,7 @@ func (p *process) moving() time.Duration {
 		return fmt.Sprint(latest.Open)
 	}
 	first := ""
-	p.await("a number moves", 2*time.Minute, func() bool {
+	p.await("a number moves", func() bool {
 		now := value()
 		if first == "" {
 			first = now
@@ -53,7 +53,7 @@ func TestDemoStartsEndsAndGoesOn(t *testing.T) {
 	ready := p.ready()
 	moving := p.moving()
 	const fullChart = 15*60/5 - 12 // what is still open is not there yet
-	p.await("the chart is full", 2*time.Minute, func() bool { return p.chart() >= fullChart })
+	p.await("the chart is full", func() bool { return p.chart() >= fullChart })
 	full := time.Since(p.started)
 	consumed := p.pipeline().Counters["consumed"]
 	end := p.interrupt()
@@ -67,12 +67,12 @@ func TestDemoStartsEndsAndGoesOn(t *testing.T) {
 	if points := p.chart(); points < fullChart-60 {
 		t.Errorf("after a restart the chart has %d points", points)
 	}
-	p.await("more is consumed", 2*time.Minute, func() bool { return p.pipeline().Counters["consumed"] > consumed })
+	p.await("more is consumed", func() bool { return p.pipeline().Counters["consumed"] > consumed })
 	consumed = p.pipeline().Counters["consumed"]
 	p.kill()
 
 	p = start()
 	p.ready()
-	p.await("more is consumed after a kill", 2*time.Minute, func() bool { return p.pipeline().Counters["consumed"] > consumed })
+	p.await("more is consumed after a kill", func() bool { return p.pipeline().Counters["consumed"] > consumed })
 	p.interrupt()
 }

@@ -60,7 +60,7 @@ func (p *process) endsOrIsKilledAt(n int64) (ended bool) {
 		p.cmd.Wait() // the exit code says it
 	}()
 	var view pipelineView
-	p.await(fmt.Sprintf("the end, or %d records", n), time.Minute, func() bool {
+	p.await(fmt.Sprintf("the end, or %d records", n), func() bool {
 		select {
 		case <-done:
 			ended = true
@@ -134,7 +134,7 @@ func checkThere(t *testing.T, broker string, want []string) {
 func writeUntilRefused(t *testing.T, broker string) (acknowledged []string, refusal error) {
 	t.Helper()
 	c := client(t, broker, kgo.DefaultProduceTopic("events"), kgo.DisableIdempotentWrite(), kgo.RecordDeliveryTimeout(5*time.Second))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), tooLong)
 	defer cancel()
 	padding := strings.Repeat("x", 8<<10)
 	for ctx.Err() == nil {

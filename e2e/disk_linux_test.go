@@ -80,7 +80,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	agree := func(p *process) {
 		t.Helper()
-		p.await("both have read everything", time.Minute, func() bool {
+		p.await("both have read everything", func() bool {
 			a, b := calm.pipeline(), p.pipeline()
 			return a.Counters["consumed"] > 0 && a.WatermarkMs == b.WatermarkMs && fmt.Sprint(a.Counters) == fmt.Sprint(b.Counters)
 		})
@@ -88,7 +88,7 @@ func TestFullDisk(t *testing.T) {
 
 	disk.fill(24 << 20)
 	p := serve("50%")
-	p.await("held", 2*time.Minute, func() bool { return strings.HasPrefix(p.pipeline().Verdict, "No records are taken: the disk of ") })
+	p.await("held", func() bool { return strings.HasPrefix(p.pipeline().Verdict, "No records are taken: the disk of ") })
 	if err := p.fetch("/readyz", &struct{}{}); err == nil || !strings.Contains(err.Error(), "503") || !strings.Contains(err.Error(), "is nearly full: ") {
 		t.Errorf("readyz: %v", err)
 	}
@@ -122,7 +122,7 @@ func TestFullDisk(t *testing.T) {
 // wantEnd waits for the end of a process that can't write.
 func wantEnd(t *testing.T, p *process) {
 	t.Helper()
-	hangs := time.AfterFunc(time.Minute, func() { p.cmd.Process.Kill() })
+	hangs := time.AfterFunc(tooLong, func() { p.cmd.Process.Kill() })
 	defer hangs.Stop()
 	p.cmd.Wait() // the exit code says it
 	checkEnd(t, p)

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 )
@@ -79,8 +78,8 @@ func TestDivergedIsResumed(t *testing.T) {
 	if !strings.Contains(out, "on-events/1 goes on at offset ") || !strings.Contains(out, "what was read there before, up to ") {
 		t.Errorf("resume said %s", out)
 	}
-	p.await("everything is read", time.Minute, func() bool { return p.lag() == 0 })
+	p.await("everything is read", func() bool { return p.lag() == 0 })
 	p.consumed(5000) // each record of both logs was read once
 	p = p.restart()
-	p.await("healthy after a restart", time.Minute, func() bool { return strings.HasPrefix(p.pipeline().Verdict, "Healthy") })
+	p.await("healthy after a restart", func() bool { return strings.HasPrefix(p.pipeline().Verdict, "Healthy") })
 }

@@ -229,7 +229,7 @@ func (p *page) output(command string) ([]byte, error) {
 			command += " --kafka-brokers " + p.kafka
 		}
 	}
-	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(p.t.Context(), tooLong)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", command)
 	cmd.Dir, cmd.WaitDelay = p.dir, time.Second

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -27,7 +26,7 @@ func sameToTheLastBit(t *testing.T, want, got *site) {
 			t.Logf("the undisturbed server was seen as %+v, the other one as %+v", a, b)
 		}
 	})
-	got.server.await("both have read and published everything", 2*time.Minute, func() bool {
+	got.server.await("both have read and published everything", func() bool {
 		a, b = want.server.pipeline(), got.server.pipeline()
 		all = a.Counters["consumed"]
 		return all > 0 && all == records(t, got.broker, "events") && a.WatermarkMs == b.WatermarkMs &&

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // schemaRegistry speaks as much of a registry's interface as is needed to write and read events.
@@ -106,10 +105,10 @@ func TestFramedEventsGiveTheSameWindows(t *testing.T) {
 	waits := func() bool {
 		return strings.Contains(p.pipeline().Verdict, "waiting for the schema registry to tell schema id ")
 	}
-	p.await("the verdict tells of the registry", 2*time.Minute, waits)
+	p.await("the verdict tells of the registry", waits)
 	p.kill()
 	p = serve(http.URL)
-	p.await("the verdict tells of the registry after a kill", 2*time.Minute, waits)
+	p.await("the verdict tells of the registry after a kill", waits)
 	if c := p.pipeline().Counters; c["consumed"] != 0 {
 		t.Errorf("counters %v while the registry says nothing", c)
 	}
@@ -120,7 +119,7 @@ func TestFramedEventsGiveTheSameWindows(t *testing.T) {
 			return a.Counters["consumed"] > 10_000 && a.WatermarkMs == b.WatermarkMs && fmt.Sprint(a.Counters) == fmt.Sprint(b.Counters)
 		}
 	}
-	p.await("both have read the first part", time.Minute, agree(p))
+	p.await("both have read the first part", agree(p))
 	p.interrupt()
 	if out := tool(t, "inspect", "--data", data); !regexp.MustCompile(`schema id \d +AVRO +\d+ +12\n`).MatchString(out) {
 		t.Errorf("inspect tells of no schema:\n%s", out)
@@ -129,8 +128,8 @@ func TestFramedEventsGiveTheSameWindows(t *testing.T) {
 	simulate("2026-01-05T12:05:00Z")
 	http.Close()
 	p = serve(http.URL)
-	p.await("both have read everything, one without the registry", time.Minute, agree(p))
-	single.await("and the one with single objects", time.Minute, agree(single))
+	p.await("both have read everything, one without the registry", agree(p))
+	single.await("and the one with single objects", agree(single))
 	if c := p.pipeline().Counters; c["dead_letters"] != 0 {
 		t.Errorf("counters %v", c)
 	}

@@ -54,8 +54,8 @@ func TestGarbageIsCountedAndLeavesMemoryFlat(t *testing.T) {
 	p.ready()
 	g := newGarbage(t, event.Millis(time.Now().Add(-24*time.Hour).Truncate(time.Minute).UnixMilli()))
 	resident := p.feed(g, broker, limit)
-	p.await("everything is counted", time.Minute, func() bool { return p.pipeline().Counters["consumed"] == int64(g.n+garbagePartitions) })
-	p.await("windows have closed", time.Minute, func() bool {
+	p.await("everything is counted", func() bool { return p.pipeline().Counters["consumed"] == int64(g.n+garbagePartitions) })
+	p.await("windows have closed", func() bool {
 		return p.pipeline().WatermarkMs > int64(g.start)+int64(g.n*garbageStep)+garbageWindow
 	})
 	for name, want := range map[string]int64{"dead_letters": g.bad, "applied": int64(g.n) - g.bad + garbagePartitions, "late": 0, "filtered": 0} {
@@ -76,7 +76,7 @@ func TestGarbageIsCountedAndLeavesMemoryFlat(t *testing.T) {
 		t.Error("it grows with what comes")
 	}
 	for dir, bound := range map[string]int64{"broker": garbageBroker, "store": garbageStore} {
-		p.await("the "+dir+" has dropped what is too much", time.Minute, func() bool { return diskBytes(t, filepath.Join(data, dir)) < bound })
+		p.await("the "+dir+" has dropped what is too much", func() bool { return diskBytes(t, filepath.Join(data, dir)) < bound })
 		t.Logf("the %s has %d MiB on the disk", dir, diskBytes(t, filepath.Join(data, dir))>>20)
 	}
 	p.interrupt()
@@ -108,7 +108,7 @@ func (p *process) feed(g *garbage, broker string, limit int64) (resident []int64
 		if err := w.Flush(p.t.Context()); err != nil {
 			p.t.Fatal(err)
 		}
-		p.await("the portion is read", time.Minute, func() bool { return p.pipeline().Counters["consumed"] > int64(g.n)-1000 })
+		p.await("the portion is read", func() bool { return p.pipeline().Counters["consumed"] > int64(g.n)-1000 })
 		resident = append(resident, residentBytes(p.t, p.cmd.Process.Pid))
 	}
 	for id := range event.PartitionID(garbagePartitions) {

@@ -72,7 +72,7 @@ func (c *cluster) produce(t *testing.T, records []*kgo.Record, opts ...kgo.Opt) 
 // consumed waits until a server has counted so many records, and no more.
 func (p *process) consumed(n int64) {
 	p.t.Helper()
-	p.await(fmt.Sprintf("%d records are consumed", n), 2*time.Minute, func() bool { return p.pipeline().Counters["consumed"] >= n })
+	p.await(fmt.Sprintf("%d records are consumed", n), func() bool { return p.pipeline().Counters["consumed"] >= n })
 	if got := p.pipeline().Counters["consumed"]; got != n {
 		p.t.Errorf("%d records are consumed, want %d", got, n)
 	}
@@ -133,7 +133,7 @@ func (c *cluster) codecs(t *testing.T) {
 // sameWindows waits until both have closed everything, and compares all windows.
 func sameWindows(t *testing.T, a, b *process) {
 	t.Helper()
-	b.await("the watermarks agree", 2*time.Minute, func() bool {
+	b.await("the watermarks agree", func() bool {
 		x, y := a.pipeline(), b.pipeline()
 		return x.WatermarkMs > 0 && x.WatermarkMs == y.WatermarkMs && fmt.Sprint(x.Counters) == fmt.Sprint(y.Counters)
 	})
@@ -149,13 +149,13 @@ func (c *cluster) topics(t *testing.T) {
 	}
 
 	p := c.serve(t, "made")
-	p.await("the topics are there", 2*time.Minute, func() bool {
+	p.await("the topics are there", func() bool {
 		found, err := admin(t, c.addr).ListTopics(t.Context(), "made-events", "made-metrics", "made-dead")
 		return err == nil && len(found["made-events"].Partitions) == 12 && len(found["made-metrics"].Partitions) == 12 && len(found["made-dead"].Partitions) == 1
 	})
 	simulate(t, "made", 0, "--kafka-brokers", c.addr)
 	p.consumed(1000)
-	p.await("kafka-consumer-groups sees no lag", 2*time.Minute, func() bool { return c.lag(t, "made-events") == 0 })
+	p.await("kafka-consumer-groups sees no lag", func() bool { return c.lag(t, "made-events") == 0 })
 	p.kill()
 	simulate(t, "made", 1, "--kafka-brokers", c.addr)
 	if got := c.lag(t, "made-events"); got != 1000 {
@@ -222,12 +222,12 @@ func (c *cluster) transactions(t *testing.T) {
 	later.Timestamp = later.Timestamp.Add(time.Minute)
 	c.produce(t, []*kgo.Record{&later})
 	const verdict = "Partition 3 waits for an open transaction, and the watermark with it"
-	p.await("the verdict tells", 2*time.Minute, func() bool { return p.pipeline().Verdict == verdict })
+	p.await("the verdict tells", func() bool { return p.pipeline().Verdict == verdict })
 	before := p.pipeline()
 	// Three more looks, in which idleness would have let W go.
 	for range 3 {
 		at := p.pipeline().Verdict
-		p.await("another look", 2*time.Minute, p.nextLook())
+		p.await("another look", p.nextLook())
 		if at != verdict {
 			t.Errorf("verdict %q", at)
 		}
@@ -237,7 +237,8 @@ func (c *cluster) transactions(t *testing.T) {
 	}
 	end(kgo.TryCommit)
 	p.consumed(901)
-	p.await("the watermark goes on", 2*time.Minute, func() bool { return p.pipeline().WatermarkMs > before.WatermarkMs })
+	p.await("the watermark goes on", func() bool { return p.pipeline().WatermarkMs > before.WatermarkMs })
+	c.replayed(t, p)
 }
 
 // nextLook becomes true when the server has looked at the cluster twice more; it looks every two seconds.
@@ -257,23 +258,23 @@ func (c *cluster) topicMadeAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	var made kadm.CreateTopicResponse
-	p.await("the topic can be made again", 2*time.Minute, func() bool {
+	p.await("the topic can be made again", func() bool {
 		var err error
 		made, err = adm.CreateTopic(t.Context(), 12, 1, nil, "anew-events")
 		return err == nil
 	})
 	// The controller is ahead of the broker, which tells of the old topic until it has heard.
-	p.await("the broker tells of the new topic", 2*time.Minute, func() bool {
+	p.await("the broker tells of the new topic", func() bool {
 		found, err := adm.ListTopics(t.Context(), "anew-events")
 		return err == nil && found["anew-events"].ID == made.ID && len(found["anew-events"].Partitions) == 12
 	})
 	simulate(t, "anew", 1, "--kafka-brokers", c.addr)
 	verdict := regexp.MustCompile(`^Partition \d+ stands still: .*(made anew|re-created)`)
-	p.await("its partitions stand still", 2*time.Minute, func() bool { return verdict.MatchString(p.pipeline().Verdict) })
+	p.await("its partitions stand still", func() bool { return verdict.MatchString(p.pipeline().Verdict) })
 	if got := p.pipeline().Counters["consumed"]; got != 1000 {
 		t.Errorf("%d records are consumed, want the 1000 of the old topic", got)
 	}
-	p.await("all of them do", 2*time.Minute, func() bool { return len(p.standsStill("topic_recreated")) == 12 })
+	p.await("all of them do", func() bool { return len(p.standsStill("topic_recreated")) == 12 })
 	tool(t, "resume", "--data", p.dataDir(), "--accept-gap", "anew-events")
 	p.consumed(2000)
 }
@@ -323,9 +324,9 @@ func (c *cluster) brokerRestarts(t *testing.T) {
 		if produced == len(all) {
 			break
 		}
-		p.await("some are consumed", 2*time.Minute, func() bool { return p.pipeline().Counters["consumed"] > int64(produced)/2 })
+		p.await("some are consumed", func() bool { return p.pipeline().Counters["consumed"] > int64(produced)/2 })
 		c.broker.Stop(t)
-		p.await("the verdict tells", 2*time.Minute, func() bool { return strings.HasPrefix(p.pipeline().Verdict, "Kafka does not answer") })
+		p.await("the verdict tells", func() bool { return strings.HasPrefix(p.pipeline().Verdict, "Kafka does not answer") })
 		c.broker.Restart(t)
 	}
 	p.consumed(int64(len(all)))
@@ -356,7 +357,7 @@ func (c *cluster) serverKilled(t *testing.T) {
 	}
 	for i := range 6 {
 		before := records(t, c.addr, "killed-metrics")
-		p.await("more is published", time.Minute, func() bool { return i > 3 || records(t, c.addr, "killed-metrics") > before || allOut() })
+		p.await("more is published", func() bool { return i > 3 || records(t, c.addr, "killed-metrics") > before || allOut() })
 		p.kill()
 		p = launchAt(t, "killed", args...)
 		p.ready()
@@ -364,4 +365,15 @@ func (c *cluster) serverKilled(t *testing.T) {
 	<-done
 	p.consumed(records(t, c.addr, "killed-events"))
 	p.allPublished(c.addr, "killed-metrics", "killed-dead")
+	c.replayed(t, p)
+}
+
+// replayed ends a server and folds its log again, by one worker and by several, to the same state.
+func (c *cluster) replayed(t *testing.T, p *process) {
+	t.Helper()
+	p.interrupt()
+	for _, workers := range []string{"1", "4"} {
+		into := filepath.Join(t.TempDir(), "replay")
+		wantTool(t, 0, "match", "replay", "--from-store", p.dataDir(), "--into", into, "--verify", "--workers", workers, "--kafka-brokers", c.addr)
+	}
 }

@@ -71,7 +71,7 @@ func (p *process) again() *process {
 // standsStill waits for faults of a kind and returns the partitions.
 func (p *process) standsStill(kind string) (ids []int) {
 	p.t.Helper()
-	p.await("partitions stand still: "+kind, time.Minute, func() bool {
+	p.await("partitions stand still: "+kind, func() bool {
 		ids = nil
 		var v struct {
 			Partitions []struct {
@@ -127,7 +127,7 @@ func TestTopicRecreatedIsResumed(t *testing.T) {
 		}
 	}
 	s.simulate(1)
-	s.await("all partitions stand still", time.Minute, func() bool { return len(s.standsStill("topic_recreated")) == 4 })
+	s.await("all partitions stand still", func() bool { return len(s.standsStill("topic_recreated")) == 4 })
 
 	// What stands still is known without the server, and a restart changes nothing.
 	s.interrupt()
@@ -136,7 +136,7 @@ func TestTopicRecreatedIsResumed(t *testing.T) {
 		t.Errorf("inspect ended with %d: %s", exit, said)
 	}
 	p := s.again()
-	p.await("all partitions stand still", time.Minute, func() bool { return len(p.standsStill("topic_recreated")) == 4 })
+	p.await("all partitions stand still", func() bool { return len(p.standsStill("topic_recreated")) == 4 })
 	out := tool(t, "resume", "--data", p.dataDir(), "--accept-gap", "on-events/2")
 	if !strings.Contains(out, "on-events/2 goes on at offset 0, the start of the new log") {
 		t.Errorf("resume said %s", out)
@@ -176,7 +176,7 @@ func TestRetentionPassedIsResumed(t *testing.T) {
 		t.Errorf("partitions %v stand still", ids)
 	}
 	before, began := fetches.Load(), time.Now()
-	p.await("two looks", time.Minute, p.nextLook())
+	p.await("two looks", p.nextLook())
 	if n := float64(fetches.Load()-before) / time.Since(began).Seconds(); n > 50 {
 		t.Errorf("%.0f fetches a second", n)
 	}
@@ -184,10 +184,10 @@ func TestRetentionPassedIsResumed(t *testing.T) {
 	if !strings.Contains(out, "on-events/1 goes on at offset 300") {
 		t.Errorf("resume said %s", out)
 	}
-	p.await("everything is read", time.Minute, func() bool { return p.lag() == 0 })
-	p.await("the watermark goes on", time.Minute, func() bool { return strings.HasPrefix(p.pipeline().Verdict, "Healthy") })
+	p.await("everything is read", func() bool { return p.lag() == 0 })
+	p.await("the watermark goes on", func() bool { return strings.HasPrefix(p.pipeline().Verdict, "Healthy") })
 	p = p.restart()
-	p.await("healthy after a restart", time.Minute, func() bool { return strings.HasPrefix(p.pipeline().Verdict, "Healthy") })
+	p.await("healthy after a restart", func() bool { return strings.HasPrefix(p.pipeline().Verdict, "Healthy") })
 }
 
 // A batch that would fill memory is left out, and nothing else.
@@ -221,7 +221,7 @@ func TestAddedPartitionsAreRead(t *testing.T) {
 	if _, err := admin(t, s.addr).CreatePartitions(t.Context(), 3, "on-events"); err != nil {
 		t.Fatal(err)
 	}
-	s.await("the new partitions are known", time.Minute, func() bool {
+	s.await("the new partitions are known", func() bool {
 		var v struct{ Partitions []struct{ Partition int } }
 		return s.fetch("/api/v1/pipeline", &v) == nil && len(v.Partitions) == 7
 	})
@@ -239,7 +239,7 @@ func TestBackupAndRebuildGoOnToTheSameDigest(t *testing.T) {
 	for n := range 3 {
 		s.simulate(n)
 	}
-	s.await("half is read", time.Minute, func() bool { return s.pipeline().Counters["consumed"] > 1000 })
+	s.await("half is read", func() bool { return s.pipeline().Counters["consumed"] > 1000 })
 	backup := filepath.Join(t.TempDir(), "backup")
 	tool(t, "backup", "--data", s.dataDir(), "--to", backup)
 	if exit, said := code(t, "backup", "--data", s.dataDir(), "--to", backup); exit != 1 || !strings.Contains(said, "directory is not empty") {
@@ -247,7 +247,7 @@ func TestBackupAndRebuildGoOnToTheSameDigest(t *testing.T) {
 	}
 	s.simulate(3)
 	s.consumed(4000)
-	s.await("everything is folded", time.Minute, func() bool { return strings.HasPrefix(s.pipeline().Verdict, "Healthy") })
+	s.await("everything is folded", func() bool { return strings.HasPrefix(s.pipeline().Verdict, "Healthy") })
 	info, err := os.Stat(filepath.Join(s.dataDir(), "admin.sock"))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("admin.sock is %v, %v", info, err)
@@ -268,7 +268,7 @@ func TestBackupAndRebuildGoOnToTheSameDigest(t *testing.T) {
 	r := launch(t, freeAddress(t), args[:len(args)-2]...)
 	r.ready()
 	r.consumed(4000)
-	r.await("everything is folded", time.Minute, func() bool { return strings.HasPrefix(r.pipeline().Verdict, "Healthy") })
+	r.await("everything is folded", func() bool { return strings.HasPrefix(r.pipeline().Verdict, "Healthy") })
 	var got struct{ Digest string }
 	if err := r.fetch("/api/v1/digest", &got); err != nil || !strings.Contains(want, got.Digest) {
 		t.Errorf("the restored server has %s, %v, want\n%s", got.Digest, err, want)
@@ -284,7 +284,7 @@ func TestBackupAndRebuildGoOnToTheSameDigest(t *testing.T) {
 
 	p := s.again()
 	p.consumed(5000)
-	p.await("everything is folded", time.Minute, func() bool { return strings.HasPrefix(p.pipeline().Verdict, "Healthy") })
+	p.await("everything is folded", func() bool { return strings.HasPrefix(p.pipeline().Verdict, "Healthy") })
 	p.interrupt()
 	if got := tool(t, "digest", "--data", s.dataDir()); got != want {
 		t.Errorf("the rebuilt state has\n%swant\n%s", got, want)

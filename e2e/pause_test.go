@@ -73,7 +73,7 @@ func (v *victim) stopInTransaction(s *stream, adm *kadm.Client) {
 			continue
 		}
 		began := time.Now()
-		v.await("the broker gives the transaction up", time.Minute, func() bool {
+		v.await("the broker gives the transaction up", func() bool {
 			return time.Since(began) > transactionTimeout && v.openTransaction(adm) == ""
 		})
 		v.t.Logf("stood still for %v with %s open", time.Since(began).Round(time.Millisecond), id)
@@ -138,7 +138,7 @@ func TestTwoServersOnCopiesOfOneStoreDoNotFight(t *testing.T) {
 	copied.readAll(10_000)
 	original.signal(syscall.SIGCONT)
 	s.finish()
-	copied.await("one of the two stands down", 2*time.Minute, func() bool {
+	copied.await("one of the two stands down", func() bool {
 		return original.downBecause() != "" || copied.downBecause() != ""
 	})
 	winner, loser := copied, original
@@ -152,7 +152,7 @@ func TestTwoServersOnCopiesOfOneStoreDoNotFight(t *testing.T) {
 	if why := winner.downBecause(); why != "" {
 		t.Errorf("neither publishes: %s", why)
 	}
-	loser.await("who stands down reads on", time.Minute, func() bool {
+	loser.await("who stands down reads on", func() bool {
 		return loser.pipeline().Counters["consumed"] == winner.pipeline().Counters["consumed"]
 	})
 	if digestOf(t, loser.process) != digestOf(t, winner.process) {
@@ -166,7 +166,7 @@ func TestTwoServersOnCopiesOfOneStoreDoNotFight(t *testing.T) {
 // readAll waits until the server has read so many records, and published what came of them.
 func (v *victim) readAll(n int64) {
 	v.t.Helper()
-	v.await("everything is read and published", 2*time.Minute, func() bool {
+	v.await("everything is read and published", func() bool {
 		view := v.pipeline()
 		return view.Counters["consumed"] >= n && view.published()
 	})

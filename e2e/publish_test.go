@@ -17,7 +17,7 @@ func committed(t *testing.T, addr, topic string) (records []*kgo.Record) {
 	t.Helper()
 	c := client(t, addr, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), tooLong)
 	defer cancel()
 	ends, err := kadm.NewClient(c).ListCommittedOffsets(ctx, topic)
 	if err == nil {
@@ -106,7 +106,7 @@ func (p *process) entries(kind string, to uint64) (n int) {
 // allPublished waits until all is out, and compares the topics with the feed.
 func (p *process) allPublished(addr, metrics, deadLetters string) {
 	p.t.Helper()
-	p.await("all is published", time.Minute, func() bool { v := p.pipeline(); return v.Counters["consumed"] > 0 && v.published() })
+	p.await("all is published", func() bool { v := p.pipeline(); return v.Counters["consumed"] > 0 && v.published() })
 	to := uint64(0)
 	for _, r := range p.pipeline().Readers {
 		to = max(to, r.Position)
@@ -129,7 +129,7 @@ func TestStopPublishesWhatIsCommitted(t *testing.T) {
 	p := start()
 	p.ready()
 	tool(t, "simulate", "--kafka-brokers", broker, "--rate", "100", "--duration", "3m", "--start", "2026-01-05T12:00:00Z", "--bad", "0.01", "--log-level", "warn")
-	p.await("some is consumed", time.Minute, func() bool { return p.pipeline().Counters["consumed"] > 1000 })
+	p.await("some is consumed", func() bool { return p.pipeline().Counters["consumed"] > 1000 })
 	if took := p.interrupt(); took > promisedDrain {
 		t.Errorf("took %v to end", took)
 	}
@@ -150,7 +150,7 @@ func TestStopWithoutBrokers(t *testing.T) {
 	p := launchAt(t, "stop", "--kafka-brokers", broker, "--create-topics")
 	p.ready()
 	tool(t, "simulate", "--kafka-brokers", broker, "--events-topic", "stop-events", "--rate", "100", "--duration", "3m", "--start", "2026-01-05T12:00:00Z", "--log-level", "warn")
-	p.await("some is consumed", time.Minute, func() bool { return p.pipeline().Counters["consumed"] > 1000 })
+	p.await("some is consumed", func() bool { return p.pipeline().Counters["consumed"] > 1000 })
 	other.kill()
 	if took := p.interrupt(); took > promisedDrain {
 		t.Errorf("took %v to end\n%s", took, p.log.String())
@@ -170,7 +170,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	p.await("it says that it stops", 2*time.Minute, func() bool {
+	p.await("it says that it stops", func() bool {
 		return strings.Contains(p.unready(), "the server stops") || p.fetch("/livez", &struct{}{}) != nil
 	})
 	if err := p.cmd.Process.Signal(os.Interrupt); err != nil && !strings.Contains(err.Error(), "finished") {

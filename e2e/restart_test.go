@@ -90,13 +90,13 @@ func TestSilentPartitionsComeBackBehindTheirFloors(t *testing.T) {
 			}
 			log.Append(r)
 		}
-		pass(time.Hour)
-		log.Append(traffic(t, func(o *simulator.Options) { // a bulk load after a quiet hour
+		pass(45 * time.Minute)
+		log.Append(traffic(t, func(o *simulator.Options) { // a bulk load after it was quiet for a while
 			spoilt(o)
 			o.Seed, o.Count = 2, lessUnderRace(6_000)
 			o.Start += event.Millis((2 * time.Hour).Milliseconds())
 		})...)
-		pass(2 * time.Hour)
+		pass(45 * time.Minute)
 		if len(e.floors()) == 0 {
 			t.Error("no floor was journaled")
 		}

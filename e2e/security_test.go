@@ -136,8 +136,8 @@ func (s *secured) letIn(t *testing.T) {
 			p := launchAt(t, topics, append(flags, "--create-topics")...)
 			p.ready()
 			simulate(t, topics, 0, flags...)
-			p.await("all records are consumed", 2*time.Minute, func() bool { return p.pipeline().Counters["consumed"] == 1000 })
-			p.await("results are published", 2*time.Minute, func() bool { return s.size(t, topics+"-metrics") > 0 })
+			p.await("all records are consumed", func() bool { return p.pipeline().Counters["consumed"] == 1000 })
+			p.await("results are published", func() bool { return s.size(t, topics+"-metrics") > 0 })
 		})
 	}
 }
@@ -173,7 +173,7 @@ func (s *secured) keptOut(t *testing.T) {
 				t.Errorf("simulate: %v, want exit status 1 and %q\n%s", err, c.reason, out)
 			}
 			p := launchAt(t, "kept-out", flags...)
-			p.await("the reason is told", 2*time.Minute, func() bool { return strings.Contains(p.unready(), c.reason) })
+			p.await("the reason is told", func() bool { return strings.Contains(p.unready(), c.reason) })
 			if p.kill(); !strings.Contains(p.log.String(), "trying again") || !strings.Contains(p.log.String(), c.reason) {
 				t.Errorf("the log does not tell %q\n%s", c.reason, p.log.String())
 			}
@@ -200,13 +200,13 @@ func (s *secured) passwordChanged(t *testing.T) {
 	p.ready()
 	plaintext := s.broker.Addr(apachekafka.Plaintext)
 	simulate(t, "rotating", 0, "--kafka-brokers", plaintext)
-	p.await("the first records are consumed", 2*time.Minute, func() bool { return p.pipeline().Counters["consumed"] == 1000 })
+	p.await("the first records are consumed", func() bool { return p.pipeline().Counters["consumed"] == 1000 })
 	setPassword(t, plaintext, "rotating", "second")
-	p.await("the verdict tells", 2*time.Minute, func() bool { return strings.Contains(p.pipeline().Verdict, "SASL_AUTHENTICATION_FAILED") })
+	p.await("the verdict tells", func() bool { return strings.Contains(p.pipeline().Verdict, "SASL_AUTHENTICATION_FAILED") })
 	simulate(t, "rotating", 1, "--kafka-brokers", plaintext)
 	s.write(t, "rotating", []byte("second"))
-	p.await("all records are consumed", 2*time.Minute, func() bool { return p.pipeline().Counters["consumed"] == 2000 })
-	p.await("the verdict is good again", 2*time.Minute, func() bool { return strings.HasPrefix(p.pipeline().Verdict, "Healthy") })
+	p.await("all records are consumed", func() bool { return p.pipeline().Counters["consumed"] == 2000 })
+	p.await("the verdict is good again", func() bool { return strings.HasPrefix(p.pipeline().Verdict, "Healthy") })
 	p.interrupt()
 	if !strings.Contains(p.log.String(), "a file has changed; new connections use it") {
 		t.Errorf("the log does not tell of the new password\n%s", p.log.String())
@@ -228,7 +228,7 @@ func (s *secured) certificatesChanged(t *testing.T) {
 
 	verdict := func(part string) {
 		t.Helper()
-		p.await("the verdict tells: "+part, 2*time.Minute, func() bool { return strings.Contains(p.pipeline().Verdict, part) })
+		p.await("the verdict tells: "+part, func() bool { return strings.Contains(p.pipeline().Verdict, part) })
 	}
 	verdict("certificate signed by unknown authority")
 	s.write(t, "now-ca.pem", []byte("nothing of use")) // what was there goes on
@@ -239,6 +239,6 @@ func (s *secured) certificatesChanged(t *testing.T) {
 	verdict("the broker wants a certificate of ours, or another one")
 	s.write(t, "now-key.pem", fresh.Key)
 	simulate(t, "certificates", 0, "--kafka-brokers", s.broker.Addr(apachekafka.Plaintext))
-	p.await("all records are consumed", 2*time.Minute, func() bool { return p.pipeline().Counters["consumed"] == 1000 })
-	p.await("the verdict is good again", 2*time.Minute, func() bool { return strings.HasPrefix(p.pipeline().Verdict, "Healthy") })
+	p.await("all records are consumed", func() bool { return p.pipeline().Counters["consumed"] == 1000 })
+	p.await("the verdict is good again", func() bool { return strings.HasPrefix(p.pipeline().Verdict, "Healthy") })
 }

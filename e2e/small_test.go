@@ -154,7 +154,7 @@ func (s *small) live(l *life) error {
 		return err
 	case err := <-died:
 		return fmt.Errorf("%w: %w", errDied, err)
-	case <-time.After(5 * time.Minute):
+	case <-time.After(tooLong):
 		stacks := make([]byte, 1<<20)
 		return fmt.Errorf("%w:\n%s", errHangs, stacks[:runtime.Stack(stacks, true)])
 	}

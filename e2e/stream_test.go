@@ -98,7 +98,7 @@ func (s *stream) run() {
 
 // write does so until every record is acknowledged.
 func (s *stream) write(records []event.Record) bool {
-	ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(s.t.Context(), tooLong)
 	defer cancel()
 	for {
 		err := s.client.ProduceSync(ctx, toRecords(s.topic, records)...).FirstErr()

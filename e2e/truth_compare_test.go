@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/twmb/avro"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -26,7 +25,7 @@ func quietLogger() *slog.Logger { return slog.New(slog.DiscardHandler) }
 // compare holds the truth to everything that REST and the topics say.
 func (s *site) compare() {
 	s.t.Helper()
-	s.server.await("everything is published", time.Minute, func() bool { v := s.server.pipeline(); return v.published() })
+	s.server.await("everything is published", func() bool { v := s.server.pipeline(); return v.published() })
 	w := event.Millis(s.server.pipeline().WatermarkMs)
 	want := s.expected(w)
 	// What closes while this goes on is not compared.
@@ -193,7 +192,7 @@ func (s *site) consume(topic string) []*kgo.Record {
 		s.t.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(s.t.Context(), tooLong)
 	defer cancel()
 	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, topic)
 	if err == nil {

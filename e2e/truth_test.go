@@ -234,7 +234,7 @@ func (s *site) closeAll(want *truth.Expected) {
 		s.t.Fatal(err)
 	}
 	s.extra = int64(partitions)
-	s.server.await("all windows have closed", 2*time.Minute, func() bool {
+	s.server.await("all windows have closed", func() bool {
 		return event.Millis(s.server.pipeline().WatermarkMs) >= end+rules.AllowedLateness
 	})
 }
@@ -256,7 +256,7 @@ func (s *site) fallQuiet(r *run, want *truth.Expected) {
 	for _, w := range want.Windows("events_per_second") {
 		last = max(last, w.End)
 	}
-	s.server.await("the last minute closes", 3*time.Minute, func() bool {
+	s.server.await("the last minute closes", func() bool {
 		return event.Millis(s.server.pipeline().WatermarkMs) >= last+65_000
 	})
 }

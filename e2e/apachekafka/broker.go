@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tidemark/tidemark/e2e/freeport"
 )
 
 // libVariable is the environment variable with the folder of the jars.
@@ -167,14 +168,11 @@ func (b *Broker) format() error {
 }
 
 // reserve chooses ports.
-func (b *Broker) reserve() error {
+func (b *Broker) reserve() (err error) {
 	for name := range b.ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
+		if b.ports[name], err = freeport.Find(); err != nil {
 			return err
 		}
-		defer l.Close() // all are held until each has its own
-		b.ports[name] = l.Addr().(*net.TCPAddr).Port
 	}
 	return b.configure()
 }
