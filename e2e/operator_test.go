@@ -51,7 +51,13 @@ func (s *stage) simulate(n int) {
 }
 
 // dataDir is that of a server.
-func (p *process) dataDir() string { return p.args[slices.Index(p.args, "--data")+1] }
+func (p *process) dataDir() string {
+	at := len(p.args) - 2
+	for p.args[at] != "--data" { // a flag that is given twice counts as it stands last
+		at--
+	}
+	return p.args[at+1]
+}
 
 // restart kills the server and starts it again, on the same directory.
 func (p *process) restart() *process {
