@@ -53,7 +53,7 @@ race: ## the tests under the race detector, in small sizes, but for those of oth
 
 full: ## all tests at their full size, with real clients: the binary killed, stopped and fed garbage, on both brokers; every scenario; crash images
 	lib="$$(scripts/kafka)" && export TIDEMARK_KAFKA_LIB="$$lib" TIDEMARK_KCAT=1 TIDEMARK_EVERY_SCENARIO=1 TIDEMARK_IMAGES=10000 TIDEMARK_GARBAGE_MIB=1024 && \
-	go test -count=1 -parallel 4 -timeout 30m ./...
+	go test -count=1 -parallel 6 -timeout 30m ./...
 
 truth: ## every scenario of the simulator through the real binary, line by line, on both brokers; a whole ordinary day
 	@lib="$$(scripts/kafka)" && TIDEMARK_EVERY_SCENARIO=1 TIDEMARK_KAFKA_LIB="$$lib" go test -count=1 -timeout 15m -run '^TestTruth$$|^TestAnOrdinaryDayRaisesNothing$$' ./e2e ./simulator/truth

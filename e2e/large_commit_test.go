@@ -26,7 +26,7 @@ func TestWhatClosesAtOnceIsCommittedInParts(t *testing.T) {
 		t.Skip("hundreds of thousands of rows close")
 	}
 	const (
-		minutes, groups = 40, 1000
+		minutes, groups = 26, 1000
 		tooLarge        = 64 << 20
 	)
 	plan, err := definition.Load("large", []byte(`version: 1
