@@ -49,7 +49,7 @@ lint: ## golangci-lint, which also holds the import map
 	$(LINT) run ./...
 
 race: ## the tests under the race detector, in small sizes, but for those of other processes
-	GOGC=400 go test -race -short -timeout 20m ./... # collections cost much under the race detector
+	go test -race -short -timeout 20m ./...
 
 full: ## all tests at their full size, with real clients: the binary killed, stopped and fed garbage, on both brokers; every scenario; crash images
 	lib="$$(scripts/kafka)" && export TIDEMARK_KAFKA_LIB="$$lib" TIDEMARK_KCAT=1 TIDEMARK_EVERY_SCENARIO=1 TIDEMARK_IMAGES=10000 TIDEMARK_GARBAGE_MIB=1024 && \
