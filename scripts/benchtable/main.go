@@ -37,6 +37,9 @@ var stages = []stage{
 // that run one after the other do not find the same caches.
 const noise = 1.25
 
+// more is how often a stage that is too slow is measured again before the gate fails.
+const more = 2
+
 // cost is the best of a benchmark's runs.
 type cost struct{ cpu, allocs float64 }
 
@@ -54,8 +57,19 @@ func main() {
 func run(w io.Writer, gate bool, count int, benchtime string) error {
 	costs := map[string]cost{}
 	for _, s := range stages {
-		if err := measure(s, count, benchtime, costs); err != nil {
+		news := slices.DeleteFunc([]string{s.ours, s.bare}, func(name string) bool { _, done := costs[name]; return done })
+		if err := measure(s.pkg, news, count, benchtime, costs); err != nil {
 			return err
+		}
+	}
+	for range more {
+		for _, s := range stages {
+			if !gate || !s.tooSlow(costs) {
+				continue
+			}
+			if err := measure(s.pkg, []string{s.ours, s.bare}, count, benchtime, costs); err != nil {
+				return err
+			}
 		}
 	}
 	out := tabwriter.NewWriter(w, 2, 0, 2, ' ', tabwriter.AlignRight)
@@ -63,12 +77,12 @@ func run(w io.Writer, gate bool, count int, benchtime string) error {
 	var faults []error
 	for _, s := range stages {
 		ours, bare := costs[s.ours], costs[s.bare]
-		ratio, wanted := ours.cpu/bare.cpu, ""
+		ratio, wanted := s.ratio(costs), ""
 		if s.limit > 0 {
 			wanted = fmt.Sprintf("<= %.1f", s.limit)
 		}
 		fmt.Fprintf(out, "%s\t%.0f\t%.2f\t%.0f\t%.2f\t%s\t\n", s.name, ours.cpu, ours.allocs, bare.cpu, ratio, wanted)
-		if s.limit > 0 && !(ratio <= s.limit*noise) {
+		if s.tooSlow(costs) {
 			faults = append(faults, fmt.Errorf("%s: %.2f times the hand-written loop, wanted are %.1f", s.name, ratio, s.limit))
 		}
 		if s.noAllocs && ours.allocs != 0 {
@@ -84,14 +98,19 @@ func run(w io.Writer, gate bool, count int, benchtime string) error {
 	return nil
 }
 
-// measure runs the two benchmarks of a stage, but for one that another stage has brought along.
-func measure(s stage, count int, benchtime string, costs map[string]cost) error {
-	wanted := slices.DeleteFunc([]string{s.ours, s.bare}, func(name string) bool { _, done := costs[name]; return done })
-	if s.pkg == "./bench" {
+func (s stage) ratio(costs map[string]cost) float64 { return costs[s.ours].cpu / costs[s.bare].cpu }
+
+func (s stage) tooSlow(costs map[string]cost) bool {
+	return s.limit > 0 && !(s.ratio(costs) <= s.limit*noise)
+}
+
+// measure runs benchmarks of a package. What they cost is the best that was seen so far.
+func measure(pkg string, names []string, count int, benchtime string, costs map[string]cost) error {
+	if pkg == "./bench" {
 		benchtime = "1x" // each run reads hundreds of thousands of events
 	}
-	cmd := exec.Command("go", "test", "-run", "^$", "-bench", pattern(wanted),
-		"-benchtime", benchtime, "-benchmem", "-count", strconv.Itoa(count), s.pkg)
+	cmd := exec.Command("go", "test", "-run", "^$", "-bench", pattern(names),
+		"-benchtime", benchtime, "-benchmem", "-count", strconv.Itoa(count), pkg)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -104,11 +123,11 @@ func measure(s stage, count int, benchtime string, costs map[string]cost) error 
 		take(lines.Text(), costs)
 	}
 	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("benchmarks of %s: %w", s.pkg, err)
+		return fmt.Errorf("benchmarks of %s: %w", pkg, err)
 	}
-	for _, n := range wanted {
+	for _, n := range names {
 		if _, ok := costs[n]; !ok {
-			return fmt.Errorf("benchmarks of %s: no result of %s", s.pkg, n)
+			return fmt.Errorf("benchmarks of %s: no result of %s", pkg, n)
 		}
 	}
 	return nil
