@@ -46,9 +46,15 @@ func openStore(t *testing.T, fs vfs.FS, holding ...string) *store.Store {
 func start(t *testing.T, plan *definition.Plan, log *memory.Log, fs vfs.FS, workers int) *engine {
 	t.Helper()
 	s := openStore(t, fs)
+	return startOn(t, plan, log, s, s, workers)
+}
+
+// startOn runs the pipeline over a store that something may stand in front of.
+func startOn(t *testing.T, plan *definition.Plan, log *memory.Log, s *store.Store, front processing.Store, workers int) *engine {
+	t.Helper()
 	options := processing.DefaultOptions()
 	options.Workers, options.WriterSchema, options.Encoding = workers, schemas.Events, event.Auto
-	p, err := processing.New(plan, log.Reader(), s, options)
+	p, err := processing.New(plan, log.Reader(), front, options)
 	if err != nil {
 		t.Fatal(err)
 	}

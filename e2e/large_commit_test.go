@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -56,16 +55,8 @@ metrics:
 			log.Append(pageView(event.PartitionID(partitions-1), 0, "/first"))
 			log.Append(records...)
 			w := &weighing{Store: openStore(t, vfs.NewMem())}
-			options := processing.DefaultOptions()
-			options.Workers, options.WriterSchema, options.Encoding = 2, schemas.Events, event.JSON
-			p, err := processing.New(plan, log.Reader(), w, options)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ctx, stop := context.WithCancel(t.Context())
-			e := &engine{t: t, store: w.Store, pipeline: p, stop: stop, ended: make(chan error, 1)}
-			go func() { e.ended <- p.Run(ctx) }()
-			for p.Status().Watermark < (minutes+11)*60_000 { // quiet
+			e := startOn(t, plan, log, w.Store, w, 2)
+			for e.pipeline.Status().Watermark < (minutes+11)*60_000 { // quiet
 				pass(time.Second)
 			}
 			digests, _ := e.digests()
