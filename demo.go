@@ -24,8 +24,8 @@ type demoCommand struct {
 	EmbeddedListen string        `placeholder:"ADDR" help:"Address of the embedded broker. Default: 127.0.0.1:9092, or a free port if that is busy."`
 	CrashDrill     time.Duration `placeholder:"DURATION" help:"Instead of a demo: kill a server again and again for so long (60s), and compare it with an undisturbed one."`
 	definitionFlags
-	diskFlags
-	logFlags `embed:"" set:"log_level=warn"` // a demo shows its dashboard, not its log
+	diskFlags `embed:"" set:"min_free=1GiB"`  // 5 % of a large disk is more than a demo writes, and often not free
+	logFlags  `embed:"" set:"log_level=warn"` // a demo shows its dashboard, not its log
 }
 
 const (

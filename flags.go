@@ -141,9 +141,9 @@ func (f *retentionFlags) retention() (r store.Retention, err error) {
 	return r, nil
 }
 
-// diskFlags say when the disk is too full.
+// diskFlags say when the disk is too full. A command may set a default of its own.
 type diskFlags struct {
-	MinFree string `default:"5%,1GiB" placeholder:"SIZE" help:"Take no records while less is free on the disk of the store: bytes, KiB to TiB, or a percentage; of several the largest counts. 0 turns it off."`
+	MinFree string `default:"${min_free=5%,1GiB}" placeholder:"SIZE" help:"Take no records while less is free on the disk of the store: bytes, KiB to TiB, or a percentage; of several the largest counts. 0 turns it off."`
 }
 
 func (f *diskFlags) minFree() (store.MinFree, error) {

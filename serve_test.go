@@ -36,7 +36,7 @@ func TestServeStartsAnswersAndEnds(t *testing.T) {
 		logs, out := io.Pipe()
 		ended := make(chan int, 1)
 		go func() {
-			args := []string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--embedded-listen", "127.0.0.1:0", "--workers", "1"}
+			args := []string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--embedded-listen", "127.0.0.1:0", "--workers", "1", "--min-free", "0"}
 			ended <- run(ctx, args, streams{out: io.Discard, err: out, env: noEnv})
 			out.Close()
 		}()

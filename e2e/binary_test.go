@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -92,6 +93,9 @@ func launch(t *testing.T, listen string, args ...string) *process {
 func launchIn(t *testing.T, dir, listen string, args ...string) *process {
 	t.Helper()
 	path := binary(t)
+	if !slices.Contains(args, "--min-free") { // how full the disk of the machine is, is not under test
+		args = append(args, "--min-free", "0")
+	}
 	p := &process{t: t, args: append(args, "--listen", listen), base: "http://" + listen}
 	p.cmd = exec.Command(path, p.args...)
 	p.cmd.Dir = dir

@@ -15,7 +15,7 @@ import (
 func startDrill(t *testing.T, data, duration string) *process {
 	t.Helper()
 	p := &process{t: t}
-	p.cmd = exec.Command(binary(t), "demo", "--crash-drill", duration, "--data", data, "--listen", freeAddress(t), "--embedded-listen", freeAddress(t))
+	p.cmd = exec.Command(binary(t), "demo", "--crash-drill", duration, "--data", data, "--listen", freeAddress(t), "--embedded-listen", freeAddress(t), "--min-free", "0")
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
 	p.started = time.Now()
 	if err := p.cmd.Start(); err != nil {

@@ -4,6 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/tidemark/tidemark/processing"
+	"github.com/tidemark/tidemark/processing/definition"
+	"github.com/tidemark/tidemark/processing/event"
+	"github.com/tidemark/tidemark/processing/window"
+	"github.com/tidemark/tidemark/schemas"
+	"github.com/tidemark/tidemark/store"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -12,13 +19,6 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
-
-	"github.com/tidemark/tidemark/processing"
-	"github.com/tidemark/tidemark/processing/definition"
-	"github.com/tidemark/tidemark/processing/event"
-	"github.com/tidemark/tidemark/processing/window"
-	"github.com/tidemark/tidemark/schemas"
-	"github.com/tidemark/tidemark/store"
 )
 
 const testDefinitions = `
@@ -57,12 +57,14 @@ func (e sample) json() string {
 		e.at, kind, e.user, detail)
 }
 
+// storeDir is where a test's store is, in a file system of its own.
+const storeDir = "/data/store"
+
 // engine folds samples into a store in the plainest way, one commit a call.
 type engine struct {
 	mu      sync.Mutex // held for a commit, and for an answer to the server
-	t       testing.TB
+	t       reporter
 	plan    *definition.Plan
-	dir     string // of the store
 	options store.Options
 	store   *store.Store
 	decoder *event.Decoder
@@ -76,19 +78,29 @@ type engine struct {
 	server  *Server // is told of commits, if there is one
 }
 
-func newEngine(t testing.TB, definitions string) *engine {
+// reporter is a test, a benchmark, or one of the tries of a property, at whose end its engines are closed.
+type reporter interface {
+	Helper()
+	Error(args ...any)
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Cleanup(func())
+}
+
+func newEngine(t reporter, definitions string) *engine {
 	t.Helper()
 	return newEngineWith(t, definitions, quietStore())
 }
 
-func newEngineWith(t testing.TB, definitions string, options store.Options) *engine {
+func newEngineWith(t reporter, definitions string, options store.Options) *engine {
 	t.Helper()
 	plan, err := definition.Load("test.yaml", []byte(definitions), schemas.Events)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	st, err := store.Open(dir, options)
+	options.FS = vfs.NewMem()
+	st, err := store.Open(storeDir, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +110,7 @@ func newEngineWith(t testing.TB, definitions string, options store.Options) *eng
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &engine{t: t, plan: plan, dir: dir, options: options, store: st, decoder: decoder, w: event.NoTime, newest: event.NoTime, digests: make(map[definition.Hash]processing.DefinitionDigest)}
+	e := &engine{t: t, plan: plan, options: options, store: st, decoder: decoder, w: event.NoTime, newest: event.NoTime, digests: make(map[definition.Hash]processing.DefinitionDigest)}
 	t.Cleanup(func() {
 		if err := e.store.Close(); err != nil {
 			t.Error(err)
@@ -131,7 +143,7 @@ func (e *engine) reopen() {
 		e.t.Fatal(err)
 	}
 	var err error
-	if e.store, err = store.Open(e.dir, e.options); err != nil {
+	if e.store, err = store.Open(storeDir, e.options); err != nil {
 		e.t.Fatal(err)
 	}
 }

@@ -27,7 +27,7 @@ metrics:
 // other: in /windows, in history, and live, whether told by commits or loaded after a restart.
 func TestHavingDecidesAboutWindows(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		e := newEngine(t, havingDefinitions)
+		e := newEngine(rt, havingDefinitions)
 		s := e.serve(nil)
 		all := drawTraffic(rt, e)
 		e.commit(e.w+1_000, -100_000, nil) // corrects what the last commit was too soon for
@@ -99,7 +99,7 @@ func expectedWindows(e *engine, metric string, all []sample, pass func(n int) bo
 // Several keys: each can be asked for by itself, and all together.
 func TestGroupsOfSeveralKeys(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		e := newEngine(t, havingDefinitions)
+		e := newEngine(rt, havingDefinitions)
 		all := drawTraffic(rt, e)
 		e.commit(e.w+1_000, -100_000, nil)
 		s := e.serve(nil)

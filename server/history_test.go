@@ -74,7 +74,7 @@ func drawTraffic(t *rapid.T, e *engine) []sample {
 // TestHistoryIsWhatTheEventsSay compares with a computation from the events themselves, for any step.
 func TestHistoryIsWhatTheEventsSay(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		e := newEngine(t, testDefinitions)
+		e := newEngine(rt, testDefinitions)
 		all := drawTraffic(rt, e)
 		s := e.serve(nil)
 		step := event.Millis(rapid.SampledFrom([]int{10, 20, 30, 60}).Draw(rt, "step")) * 1000
@@ -129,7 +129,7 @@ func TestHistoryIsWhatTheEventsSay(t *testing.T) {
 // TestHistoryEqualsWindows: without a step, history is the values of the windows, once everything late has been corrected.
 func TestHistoryEqualsWindows(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		e := newEngine(t, testDefinitions)
+		e := newEngine(rt, testDefinitions)
 		drawTraffic(rt, e)
 		e.commit(e.w+1_000, 0, nil) // corrects what the last commit was too soon for
 		s := e.serve(nil)

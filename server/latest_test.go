@@ -81,7 +81,7 @@ func snapshotOf(t *testing.T, address string) snapshotFrame {
 // it, and whether the server has seen the commits or loaded what they left.
 func TestANumberIsOneNumber(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		e := newEngine(t, oneNumberDefinitions)
+		e := newEngine(rt, oneNumberDefinitions)
 		s := e.serve(nil)
 		drawTraffic(rt, e)
 		e.commit(e.w+1_000, -100_000, nil) // corrects what the last commit was too soon for

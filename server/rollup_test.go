@@ -123,7 +123,7 @@ func pointsOfPanes(t testing.TB, q *historyQuery, plan *definition.Plan, v *stor
 func TestRollUpsAreWhatPanesSay(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		rng := rand.New(rand.NewPCG(1, rapid.Uint64().Draw(rt, "seed")))
-		e := newEngine(t, rolledDefinitions)
+		e := newEngine(rt, rolledDefinitions)
 		randomDays(rng, e)
 		v, err := e.store.View()
 		if err != nil {

@@ -40,7 +40,7 @@ export class Server {
 
   async start() {
     this.log = [];
-    this.process = spawn(this.binary, [this.command, "--data", this.data, "--listen", this.listen, "--embedded-listen", this.broker, ...this.args], {
+    this.process = spawn(this.binary, [this.command, "--data", this.data, "--listen", this.listen, "--embedded-listen", this.broker, "--min-free", "0", ...this.args], {
       stdio: ["ignore", "ignore", "pipe"],
     });
     createInterface({ input: this.process.stderr }).on("line", (line) => this.log.push(line));
