@@ -20,13 +20,15 @@ import (
 	"github.com/tidemark/tidemark/e2e/freeport"
 )
 
+// builtIn is the folder of the program, once it is built. TestMain removes it.
+var builtIn string
+
 // built is the program, which is built once.
-var built = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "tidemark-e2e")
-	if err != nil {
+var built = sync.OnceValues(func() (path string, err error) {
+	if builtIn, err = os.MkdirTemp("", "tidemark-e2e"); err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "tidemark")
+	path = filepath.Join(builtIn, "tidemark")
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "..")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
