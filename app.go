@@ -50,7 +50,7 @@ type appConfig struct {
 type app struct {
 	config    *appConfig
 	options   server.Options
-	listener  net.Listener
+	listener  *server.Listener
 	broker    *kafka.Broker // nil with brokers of one's own
 	cluster   kafka.Cluster
 	store     *store.Store
@@ -142,7 +142,7 @@ func (c *appConfig) brokerOptions() kafka.BrokerOptions {
 
 func (c *appConfig) storeDir() string { return filepath.Join(c.data, "store") }
 
-func (c *appConfig) listenHTTP() (net.Listener, error) {
+func (c *appConfig) listenHTTP() (*server.Listener, error) {
 	l, err := server.Listen(c.listen)
 	if c.freePort && errors.Is(err, server.ErrAddrInUse) {
 		return server.Listen(server.AnyPort(c.listen))
@@ -223,9 +223,12 @@ func (a *app) openParts(target *processing.Target) (err error) {
 	return nil
 }
 
-// close closes what was opened, the last first.
+// close closes what was opened, the last first; but the address before, as nobody answers there any more.
 func (a *app) close() error {
 	var faults []error
+	if a.listener != nil {
+		faults = append(faults, a.listener.Close())
+	}
 	if a.source != nil {
 		a.source.Close()
 	}
@@ -238,11 +241,6 @@ func (a *app) close() error {
 	}
 	if a.admin != nil {
 		if err := a.admin.Close(); !errors.Is(err, net.ErrClosed) {
-			faults = append(faults, err)
-		}
-	}
-	if a.listener != nil {
-		if err := a.listener.Close(); !errors.Is(err, net.ErrClosed) {
 			faults = append(faults, err)
 		}
 	}

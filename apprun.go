@@ -11,7 +11,6 @@ import (
 	"github.com/tidemark/tidemark/processing"
 	"github.com/tidemark/tidemark/processing/event"
 	"github.com/tidemark/tidemark/processing/kafka"
-	"github.com/tidemark/tidemark/server"
 	"github.com/tidemark/tidemark/store"
 )
 
@@ -52,11 +51,8 @@ func (a *app) runParts(ctx context.Context) error {
 }
 
 // reopen replaces the parts that have run: they can't run twice.
-func (a *app) reopen(target *processing.Target) (err error) {
+func (a *app) reopen(target *processing.Target) error {
 	a.source.Close()
-	if a.listener, err = server.Listen(a.listener.Addr().String()); err != nil {
-		return err
-	}
 	return a.openParts(target)
 }
 
@@ -74,11 +70,15 @@ func (a *app) serve(ctx context.Context) (target *processing.Target, err error) 
 // answerWhile answers while something is being done, and until that has ended. When ctx ends, /readyz says so at once and live
 // clients are told goodbye; everything else is answered to the end.
 func (a *app) answerWhile(ctx context.Context, do func(context.Context) error) error {
+	listener, err := a.listener.Turn()
+	if err != nil {
+		return err
+	}
 	answering, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	defer context.AfterFunc(ctx, a.server.Drain)()
 	group, answering := errgroup.WithContext(answering)
-	group.Go(func() error { return a.server.Run(answering, a.listener) })
+	group.Go(func() error { return a.server.Run(answering, listener) })
 	group.Go(func() error {
 		defer stop()
 		doing, end := context.WithCancel(ctx)

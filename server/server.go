@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/tidemark/tidemark/processing"
@@ -64,30 +63,6 @@ type Server struct {
 	now     func() time.Time
 	serving context.Context // ends when Drain is called
 	drain   context.CancelFunc
-}
-
-// ErrAddrInUse is returned by Listen when something else listens on the address.
-var ErrAddrInUse = errors.New("address in use")
-
-// Listen takes an address. It returns ErrAddrInUse when the address is taken.
-func Listen(address string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("listen on %s: %w", address, ErrAddrInUse)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
-	}
-	return l, nil
-}
-
-// AnyPort is the address with a port that the system picks.
-func AnyPort(address string) string {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return address // Listen will say what is wrong with it
-	}
-	return net.JoinHostPort(host, "0")
 }
 
 // New makes a server and loads what live clients see first. The pipeline must not commit before it is told to call

@@ -60,20 +60,6 @@ func running(t *testing.T, s *Server) (address string, stop func() error) {
 	return l.Addr().String(), stop
 }
 
-func TestListenOnABusyPort(t *testing.T) {
-	l, err := Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	if _, err := Listen(l.Addr().String()); !errors.Is(err, ErrAddrInUse) {
-		t.Errorf("%v", err)
-	}
-	if _, err := Listen("192.0.2.1:1"); err == nil || errors.Is(err, ErrAddrInUse) {
-		t.Errorf("an address of another machine: %v", err)
-	}
-}
-
 // TestLiveOverTheWire goes the whole way: a snapshot with history, a delta, and a goodbye when the server stops.
 func TestLiveOverTheWire(t *testing.T) {
 	e := newEngine(t, testDefinitions)
