@@ -62,6 +62,7 @@ type Options struct {
 // Decoder fills rows with the fields that paths name. It is not safe for concurrent use; every worker has its own.
 type Decoder struct {
 	encoding Encoding
+	detects  bool // the encoding is Auto
 	slots    int
 	timeSlot int
 	plain    *program // for values without framing
@@ -86,6 +87,7 @@ func NewDecoder(o Options) (*Decoder, error) {
 	}
 	return &Decoder{
 		encoding: o.Encoding,
+		detects:  o.Encoding == Auto,
 		slots:    len(o.Paths),
 		timeSlot: o.TimeSlot,
 		plain:    compile(r.event, r.slots),
@@ -101,7 +103,14 @@ func (d *Decoder) Use(writers Writers) {
 // Decode fills the first slots of a row, one for each path, and leaves the others alone. The row aliases value, or memory
 // that is valid until the next Decode. The error of a value that is no event is a *BadRecord; the row is then undefined.
 func (d *Decoder) Decode(row []Value, value []byte) error {
-	if bad := d.decode(row[:d.slots], value); bad != nil {
+	var bad *BadRecord
+	// A length of a string that is not empty: neither an odd number nor 0. That is most values.
+	if d.detects && len(value) > 0 && value[0] != '{' && value[0] != 0x00 && value[0]&1 == 0 {
+		bad = d.decodeAvro(row[:d.slots], value, d.plain)
+	} else {
+		bad = d.decode(row[:d.slots], value)
+	}
+	if bad != nil {
 		return bad
 	}
 	if row[d.timeSlot].Kind != Int {
@@ -113,10 +122,6 @@ func (d *Decoder) Decode(row []Value, value []byte) error {
 func (d *Decoder) decode(row []Value, value []byte) *BadRecord {
 	switch d.encoding {
 	case Auto:
-		// A length of a string that is not empty: neither an odd number nor 0. That is most values.
-		if len(value) > 0 && value[0] != '{' && value[0] != 0x00 && value[0]&1 == 0 {
-			return d.decodeAvro(row, value, d.plain)
-		}
 		return d.decodeDetected(row, value)
 	case Avro:
 		return d.decodeAvro(row, value, d.plain)

@@ -63,90 +63,98 @@ func (m *machine) inside(r *routine, pc int) int {
 	return faultNoted
 }
 
-// run executes a routine from a position on. It does what is common by itself (lengths, branches and symbols of one byte,
-// numbers of up to eight) and leaves everything else to step: a call in here, or one variable more, would push the
-// position out of its register, on which every next read waits: with calls it took half as long again.
+// run executes a routine from a position on.
 func (m *machine) run(r *routine, pos, depth int) int {
-	buf, row, code := m.buf, m.row, r.code
-	for pc := 0; pc < len(code); pc++ {
-		in := &code[pc]
-		if uint(pos) < uint(len(buf)) {
-			b := int(buf[pos])
-			switch in.op {
-			case skipText:
-				if end := pos + 1 + b>>1; b&0x81 == 0 && end <= len(buf) {
-					pos = end
-					continue
-				}
-			case readText:
-				if end := pos + 1 + b>>1; b&0x81 == 0 && end <= len(buf) {
-					row[in.to] = StringValue(buf[pos+1 : end])
-					pos = end
-					continue
-				}
-			case skipNullableText:
-				if b == int(in.tag) {
-					pos++
-					continue
-				}
-				if b == 2-int(in.tag) && pos+1 < len(buf) {
-					b = int(buf[pos+1])
-					if end := pos + 2 + b>>1; b&0x81 == 0 && end <= len(buf) {
-						pos = end
-						continue
-					}
-				}
-			case readNullableText:
-				if b == int(in.tag) {
-					row[in.to] = Value{}
-					pos++
-					continue
-				}
-				if b == 2-int(in.tag) && pos+1 < len(buf) {
-					b = int(buf[pos+1])
-					if end := pos + 2 + b>>1; b&0x81 == 0 && end <= len(buf) {
-						row[in.to] = StringValue(buf[pos+2 : end])
-						pos = end
-						continue
-					}
-				}
-			case jumpIfNull:
-				if b == 2-int(in.tag) {
-					pos++
-					continue
-				}
-				if b == int(in.tag) {
-					for _, slot := range m.nulls[in.to] {
-						row[slot] = Value{}
-					}
-					pos++
-					pc += int(in.arg) - 1
-					continue
-				}
-			case readInt, readLong:
-				if len(buf)-pos >= 8 {
-					u, n := shortVarint(binary.LittleEndian.Uint64(buf[pos:]))
-					if (n <= 4 || n <= 8 && in.op == readLong) && uint(m.noted) < maxGaps {
-						row[in.to] = IntValue(zigzag(u))
-						m.gaps[m.noted] = gap{pos, pos + n}
-						m.noted++
-						pos += n
-						continue
-					}
-				}
-			case readEnum:
-				if symbols := m.symbols[in.arg]; b&0x81 == 0 && b>>1 < len(symbols) {
-					row[in.to] = symbols[b>>1]
-					pos++
-					continue
-				}
-			}
+	for pc := 0; ; pc++ {
+		if pos, pc = m.runCommon(r.code, pc, pos); pc == len(r.code) {
+			return pos
 		}
 		if pos, pc = m.step(r, pc, pos, depth); pos < 0 {
 			return pos
 		}
 	}
-	return pos
+}
+
+// runCommon executes instructions as long as they are common ones (lengths, branches and symbols of one byte, numbers of up
+// to eight), and returns the position then and the instruction that is next. What is not common is left to step: a call in
+// here, or much more that must be kept, would push the position out of its register, on which every next read waits.
+func (m *machine) runCommon(code []instruction, pc, pos int) (int, int) {
+	buf, row := m.buf, m.row
+	for ; pc < len(code) && uint(pos) < uint(len(buf)); pc++ {
+		in := &code[pc]
+		b := int(buf[pos])
+		switch in.op {
+		case skipText:
+			if end := pos + 1 + b>>1; b&0x81 == 0 && end <= len(buf) {
+				pos = end
+				continue
+			}
+		case readText:
+			if end := pos + 1 + b>>1; b&0x81 == 0 && end <= len(buf) {
+				row[in.to] = StringValue(buf[pos+1 : end])
+				pos = end
+				continue
+			}
+		case skipNullableText:
+			if b == int(in.tag) {
+				pos++
+				continue
+			}
+			if b == 2-int(in.tag) && pos+1 < len(buf) {
+				b = int(buf[pos+1])
+				if end := pos + 2 + b>>1; b&0x81 == 0 && end <= len(buf) {
+					pos = end
+					continue
+				}
+			}
+		case readNullableText:
+			if b == int(in.tag) {
+				row[in.to] = Value{}
+				pos++
+				continue
+			}
+			if b == 2-int(in.tag) && pos+1 < len(buf) {
+				b = int(buf[pos+1])
+				if end := pos + 2 + b>>1; b&0x81 == 0 && end <= len(buf) {
+					row[in.to] = StringValue(buf[pos+2 : end])
+					pos = end
+					continue
+				}
+			}
+		case jumpIfNull:
+			if b == 2-int(in.tag) {
+				pos++
+				continue
+			}
+			if b == int(in.tag) {
+				for _, slot := range m.nulls[in.to] {
+					row[slot] = Value{}
+				}
+				pos++
+				pc += int(in.arg) - 1
+				continue
+			}
+		case readInt, readLong:
+			if len(buf)-pos >= 8 {
+				u, n := shortVarint(binary.LittleEndian.Uint64(buf[pos:]))
+				if (n <= 4 || n <= 8 && in.op == readLong) && uint(m.noted) < maxGaps {
+					row[in.to] = IntValue(zigzag(u))
+					m.gaps[m.noted] = gap{pos, pos + n}
+					m.noted++
+					pos += n
+					continue
+				}
+			}
+		case readEnum:
+			if symbols := m.symbols[in.arg]; b&0x81 == 0 && b>>1 < len(symbols) {
+				row[in.to] = symbols[b>>1]
+				pos++
+				continue
+			}
+		}
+		return pos, pc
+	}
+	return pos, pc
 }
 
 // step executes one instruction, whichever it is, and returns the position past it and the instruction that was last.

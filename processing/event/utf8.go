@@ -58,29 +58,34 @@ func (m *machine) checkUTF8(from, to int) {
 	}
 }
 
-// isASCII is a first look, at 32 bytes at a time, and twice at some of the last ones. It takes a third of what
-// utf8.Valid does.
+// isASCII is a first look, at 32 bytes at a time and twice at some of the last ones. It takes a third of what utf8.Valid
+// does.
 func isASCII(b []byte) bool {
 	const high = 0x8080808080808080
 	n := len(b)
-	if n < 8 {
-		var all byte
-		for _, c := range b {
-			all |= c
+	var all uint64
+	switch {
+	case n >= 32:
+		for at := 0; at < n-32; at += 32 {
+			all |= any32((*[32]byte)(b[at:]))
 		}
-		return all < utf8.RuneSelf
-	}
-	all := binary.LittleEndian.Uint64(b[n-8:])
-	at := 0
-	for ; at < n-32; at += 32 {
-		c := (*[32]byte)(b[at:])
-		all |= binary.LittleEndian.Uint64(c[0:]) | binary.LittleEndian.Uint64(c[8:]) |
-			binary.LittleEndian.Uint64(c[16:]) | binary.LittleEndian.Uint64(c[24:])
-	}
-	for ; at < n-8; at += 8 {
-		all |= binary.LittleEndian.Uint64(b[at:])
+		all |= any32((*[32]byte)(b[n-32:]))
+	case n >= 8:
+		all = binary.LittleEndian.Uint64(b[n-8:])
+		for at := 0; at < n-8; at += 8 {
+			all |= binary.LittleEndian.Uint64(b[at:])
+		}
+	default:
+		for _, c := range b {
+			all |= uint64(c)
+		}
 	}
 	return all&high == 0
+}
+
+func any32(b *[32]byte) uint64 {
+	return binary.LittleEndian.Uint64(b[0:]) | binary.LittleEndian.Uint64(b[8:]) |
+		binary.LittleEndian.Uint64(b[16:]) | binary.LittleEndian.Uint64(b[24:])
 }
 
 // whereText names the string around a byte, by reading the value only up to there: then that string does not end.
