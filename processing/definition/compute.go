@@ -27,7 +27,7 @@ func (s slotOf) value(t *term) computation {
 		literal := t.literal
 		return func([]event.Value) event.Value { return literal }
 	case "??":
-		return s.coalesce(t.args)
+		return s.coalesce(t)
 	case opNegate:
 		inner := s.value(t.args[0])
 		return func(row []event.Value) event.Value {
@@ -58,9 +58,17 @@ func (s slotOf) value(t *term) computation {
 	return func(row []event.Value) event.Value { return event.BoolValue(test(row)) }
 }
 
-func (s slotOf) coalesce(args []*term) computation {
-	if len(args) == 2 && args[0].op == opField && args[1].op == opField {
-		a, b := s[args[0].String()], s[args[1].String()]
+// either returns the slots of a term that is one field or else another one.
+func (s slotOf) either(t *term) *[2]int {
+	if t.op != "??" || len(t.args) != 2 || t.args[0].op != opField || t.args[1].op != opField {
+		return nil
+	}
+	return &[2]int{s[t.args[0].String()], s[t.args[1].String()]}
+}
+
+func (s slotOf) coalesce(t *term) computation {
+	if fields := s.either(t); fields != nil {
+		a, b := fields[0], fields[1]
 		return func(row []event.Value) event.Value {
 			if row[a].Kind != event.Null {
 				return row[a]
@@ -68,8 +76,8 @@ func (s slotOf) coalesce(args []*term) computation {
 			return row[b]
 		}
 	}
-	values := make([]computation, len(args))
-	for i, a := range args {
+	values := make([]computation, len(t.args))
+	for i, a := range t.args {
 		values[i] = s.value(a)
 	}
 	return func(row []event.Value) event.Value {

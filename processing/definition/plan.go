@@ -53,8 +53,9 @@ type Space struct {
 
 // Derived computes one slot from earlier ones.
 type Derived struct {
-	Slot int
-	Eval func(row []event.Value) event.Value
+	Slot   int
+	Eval   func(row []event.Value) event.Value
+	Either *[2]int // if not nil, Eval gives the first of these slots that is not null, or else the second
 }
 
 // Filter is one distinct `where`.
@@ -62,6 +63,7 @@ type Filter struct {
 	Text  string
 	Reads []int // the slots on which Eval depends, ascending
 	Eval  func(row []event.Value) bool
+	OfNil bool // Eval depends on nothing but whether the one slot that it reads is null
 }
 
 // Clock is one way in which a record is judged: by pane width, offset and lateness.

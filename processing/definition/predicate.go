@@ -115,6 +115,15 @@ func (s slotOf) comparison(t *term) predicate {
 	}
 }
 
+// isNilTest reports whether a term asks whether a field is null, and nothing else.
+func isNilTest(t *term) bool {
+	if t.op != "==" && t.op != "!=" {
+		return false
+	}
+	left, right := t.args[0], t.args[1]
+	return left.op == opField && right.isNil() || left.isNil() && right.op == opField
+}
+
 func (s slotOf) nilTest(t *term, want bool) predicate {
 	if t.op == opField {
 		slot := s[t.String()]

@@ -113,7 +113,7 @@ func TestFiltersDoNotAllocate(t *testing.T) {
 // A filter must not depend on more than it says it reads: what it says of a value is remembered.
 func TestFiltersTellWhatTheyRead(t *testing.T) {
 	for text, want := range map[string]string{
-		`kind == "A"`: "kind", `u != nil`: "u", `kind == "A" or kind in ["B"]`: "kind", `true`: "",
+		`kind == "A"`: "kind", `u != nil`: "u", `nil == m`: "m", `not (u != nil)`: "u", `(u ?? kind) == nil`: "kind u", `m > 0 and m != nil`: "m", `kind == "A" or kind in ["B"]`: "kind", `true`: "",
 		`kind == "A" and m > n`: "kind m n", `(m ?? n) == 5`: "m n", `tags.k == "v" ? f : inner.n == 1`: "f inner.n tags.k",
 	} {
 		var f faults
@@ -124,12 +124,53 @@ func TestFiltersTellWhatTheyRead(t *testing.T) {
 		names := []string{"f", "inner.n", "kind", "m", "n", "tags.k", "u"}
 		b := newSpace(names)
 		b.filter(checked)
+		filter := b.build().Filters[0]
 		var got []string
-		for _, slot := range b.build().Filters[0].Reads {
+		for _, slot := range filter.Reads {
 			got = append(got, names[slot])
+		}
+		if asks := text == `u != nil` || text == `nil == m`; filter.OfNil != asks {
+			t.Errorf("%s: asks for nothing but nil: %v", text, filter.OfNil)
 		}
 		if strings.Join(got, " ") != want {
 			t.Errorf("%s reads %q, want %q", text, got, want)
+		}
+	}
+}
+
+// A term that is one field or else another can be had by a copy; what the copy gives is what the term does.
+func TestTermsThatAreOneOfTwoFields(t *testing.T) {
+	names := []string{"m", "n", "u"}
+	for text, copies := range map[string]bool{`m ?? n`: true, `n ?? m`: true, `m ?? 1`: false, `m + n`: false, `m ?? (n ?? m)`: false} {
+		var f faults
+		checked := (&scope{schema: oracleEvents, noun: eventField}).check(&f, expression{text: text, at: spot{file: &source{name: "x"}}})
+		if err := f.err(); err != nil {
+			t.Fatal(err)
+		}
+		b := newSpace(names)
+		b.slot(checked)
+		d := b.build().Derived[0]
+		if (d.Either != nil) != copies {
+			t.Errorf("%s: slots %v", text, d.Either)
+			continue
+		}
+		for i := range 4 {
+			row := []event.Value{{}, {}, {}, {}}
+			for slot := range 2 {
+				if i>>slot&1 == 1 {
+					row[slot] = event.IntValue(int64(7 + slot))
+				}
+			}
+			if !copies {
+				continue
+			}
+			want := row[d.Either[0]]
+			if want.IsNull() {
+				want = row[d.Either[1]]
+			}
+			if got := d.Eval(row); got != want {
+				t.Errorf("%s of %v is %v, the copy %v", text, row, got, want)
+			}
 		}
 	}
 }

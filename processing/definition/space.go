@@ -36,7 +36,7 @@ func (b *spaceBuilder) slot(t *term) int {
 	slot := len(b.space.Names)
 	b.slots[text] = slot
 	b.space.Names = append(b.space.Names, text)
-	b.space.Derived = append(b.space.Derived, Derived{Slot: slot, Eval: eval})
+	b.space.Derived = append(b.space.Derived, Derived{Slot: slot, Eval: eval, Either: b.slots.either(t)})
 	return slot
 }
 
@@ -58,7 +58,9 @@ func (b *spaceBuilder) filter(t *term) int {
 	}
 	i := len(b.space.Filters)
 	b.filters[text] = i
-	b.space.Filters = append(b.space.Filters, Filter{Text: text, Reads: b.slots.reads(t), Eval: b.slots.predicate(t)})
+	b.space.Filters = append(b.space.Filters, Filter{
+		Text: text, Reads: b.slots.reads(t), Eval: b.slots.predicate(t), OfNil: isNilTest(t),
+	})
 	return i
 }
 

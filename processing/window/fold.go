@@ -61,6 +61,14 @@ func NewInput(space *definition.Space) Input {
 func (f *Fold) Add(in *Input, watermark event.Millis) (took bool, bad int) {
 	for i := range f.space.Derived {
 		d := &f.space.Derived[i]
+		if from := d.Either; from != nil { // most of what is derived, at the price of a copy
+			v := &in.Row[from[0]]
+			if v.IsNull() {
+				v = &in.Row[from[1]]
+			}
+			in.Row[d.Slot] = *v
+			continue
+		}
 		in.Row[d.Slot] = d.Eval(in.Row)
 	}
 	r := f.route(in.Row)

@@ -20,6 +20,7 @@ const (
 	pageSlot
 	amountSlot
 	copySlot
+	eitherSlot
 	foldSlots
 )
 
@@ -29,12 +30,20 @@ func foldPlan(filters int) *definition.Plan {
 		return func(row []event.Value) bool { return string(row[kindSlot].Bytes()) == kind }
 	}
 	space := definition.Space{
-		Slots: foldSlots, Names: []string{"kind", "page", "amount", "copy"}, HashSlots: []int{kindSlot, pageSlot, copySlot},
-		Derived: []definition.Derived{{Slot: copySlot, Eval: func(row []event.Value) event.Value { return row[pageSlot] }}},
+		Slots: foldSlots, Names: []string{"kind", "page", "amount", "copy", "either"}, HashSlots: []int{kindSlot, pageSlot, copySlot, eitherSlot},
+		Derived: []definition.Derived{
+			{Slot: copySlot, Eval: func(row []event.Value) event.Value { return row[pageSlot] }},
+			{Slot: eitherSlot, Either: &[2]int{amountSlot, pageSlot}, Eval: func(row []event.Value) event.Value {
+				if row[amountSlot].IsNull() {
+					return row[pageSlot]
+				}
+				return row[amountSlot]
+			}},
+		},
 		Filters: []definition.Filter{
 			{Reads: []int{kindSlot}, Eval: isKind("A")},
 			{Reads: []int{kindSlot}, Eval: isKind("B")},
-			{Reads: []int{amountSlot}, Eval: func(row []event.Value) bool { return row[amountSlot].Kind != event.Null }},
+			{Reads: []int{amountSlot}, OfNil: true, Eval: func(row []event.Value) bool { return row[amountSlot].Kind != event.Null }},
 			{Reads: []int{kindSlot, pageSlot}, Eval: func(row []event.Value) bool { return len(row[pageSlot].Bytes()) > len(row[kindSlot].Bytes()) }},
 		},
 	}
@@ -49,7 +58,7 @@ func foldPlan(filters int) *definition.Plan {
 	}
 	columns := []definition.Column{
 		column(0, aggregate.Count, definition.NoSlot, definition.NoFilter), column(1, aggregate.Count, definition.NoSlot, 0),
-		column(2, aggregate.Sum, amountSlot, 2), column(3, aggregate.Uniques, copySlot, 1),
+		column(2, aggregate.Sum, amountSlot, 2), column(3, aggregate.Uniques, copySlot, 1), column(7, aggregate.Uniques, eitherSlot, 2),
 		column(4, aggregate.Last, pageSlot, len(space.Filters)-1), column(5, aggregate.Quantile, amountSlot, 3),
 	}
 	counts := []definition.Column{column(1, aggregate.Count, definition.NoSlot, 0), column(6, aggregate.Count, definition.NoSlot, 1)}

@@ -8,7 +8,8 @@ import (
 )
 
 // sieve tells which filters of a space a row passes. Most filters read one field, and most of those an enum: what they
-// say of a symbol is remembered, for all filters of the field together.
+// say of a symbol is remembered, for all filters of the field together; and so is what they say of null and of values, if they
+// ask for nothing else.
 type sieve struct {
 	filters []definition.Filter
 	meshes  []mesh
@@ -21,6 +22,8 @@ type mesh struct {
 	slot    int          // NoSlot: filters that read several, or none
 	filters []meshFilter // ascending
 	known   []answer     // by symbol
+	ofNil   bool         // all of them only ask whether the slot is null
+	nils    [2]answer    // then: of a value, and of null
 }
 
 type meshFilter struct {
@@ -53,8 +56,9 @@ func newSieve(filters []definition.Filter) sieve {
 		if !ok {
 			m = len(s.meshes)
 			at[slot] = m
-			s.meshes = append(s.meshes, mesh{slot: slot})
+			s.meshes = append(s.meshes, mesh{slot: slot, ofNil: slot != definition.NoSlot})
 		}
+		s.meshes[m].ofNil = s.meshes[m].ofNil && filters[i].OfNil
 		s.meshes[m].filters = append(s.meshes[m].filters, meshFilter{i, filters[i].Eval})
 	}
 	return s
@@ -64,6 +68,17 @@ func newSieve(filters []definition.Filter) sieve {
 func (s *sieve) sift(row []event.Value) (sifted uint64) {
 	for i := range s.meshes {
 		m := &s.meshes[i]
+		if m.ofNil {
+			null := 0 // set without a branch, as below
+			if row[m.slot].IsNull() {
+				null = 1
+			}
+			if !m.nils[null].given {
+				m.nils[null] = answer{true, m.evaluate(row)}
+			}
+			sifted |= m.nils[null].bits
+			continue
+		}
 		if m.slot != definition.NoSlot {
 			if n := row[m.slot].Symbol(); n != 0 {
 				if n >= len(m.known) || !m.known[n].given {
