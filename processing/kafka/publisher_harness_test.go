@@ -29,7 +29,8 @@ type memoryFeed struct {
 	version uint64
 	readers map[string]uint64
 	saved   chan uint64
-	fail    error // of every later call
+	fail    error         // of every later call
+	run     *publisherRun // the one that reads it, if it was begun with it
 }
 
 // newFeed has commits of a hundred entries.
@@ -151,7 +152,7 @@ func (f *memoryFeed) waitSaved(ctx context.Context, t testing.TB, want uint64) {
 				return
 			}
 		case <-ctx.Done():
-			t.Fatalf("the publisher never got to %d", want)
+			t.Fatalf("the publisher never got to %d: %s", want, f.run.report())
 		}
 	}
 }
@@ -193,6 +194,9 @@ func beginPublisher(ctx context.Context, t testing.TB, options PublisherOptions)
 	p, err := NewPublisher(options)
 	must(t, err)
 	run := &publisherRun{publisher: p, done: make(chan error, 1)}
+	if f, ok := options.Feed.(*memoryFeed); ok {
+		f.run = run
+	}
 	ctx, run.cancel = context.WithCancel(ctx)
 	go func() {
 		target, err := p.Begin(ctx)
@@ -205,6 +209,19 @@ func beginPublisher(ctx context.Context, t testing.TB, options PublisherOptions)
 		run.done <- err
 	}()
 	return run
+}
+
+// report is for people who want to know why nothing comes.
+func (r *publisherRun) report() string {
+	if r == nil {
+		return "nothing is known of it"
+	}
+	select {
+	case err := <-r.done:
+		return fmt.Sprintf("it has ended with %v, and said %+v", err, r.publisher.Outputs())
+	default:
+		return fmt.Sprintf("it runs, and says %+v", r.publisher.Outputs())
+	}
 }
 
 func manyResults(n int) (entries []processing.Entry) {
