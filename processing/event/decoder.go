@@ -62,7 +62,6 @@ type Options struct {
 // Decoder fills rows with the fields that paths name. It is not safe for concurrent use; every worker has its own.
 type Decoder struct {
 	encoding Encoding
-	detects  bool // the encoding is Auto
 	slots    int
 	timeSlot int
 	plain    *program // for values without framing
@@ -87,7 +86,6 @@ func NewDecoder(o Options) (*Decoder, error) {
 	}
 	return &Decoder{
 		encoding: o.Encoding,
-		detects:  o.Encoding == Auto,
 		slots:    len(o.Paths),
 		timeSlot: o.TimeSlot,
 		plain:    compile(r.event, r.slots),
@@ -105,7 +103,7 @@ func (d *Decoder) Use(writers Writers) {
 func (d *Decoder) Decode(row []Value, value []byte) error {
 	var bad *BadRecord
 	// A length of a string that is not empty: neither an odd number nor 0. That is most values.
-	if d.detects && len(value) > 0 && value[0] != '{' && value[0] != 0x00 && value[0]&1 == 0 {
+	if d.encoding == Auto && len(value) > 0 && value[0] != '{' && value[0] != 0x00 && value[0]&1 == 0 {
 		bad = d.decodeAvro(row[:d.slots], value, d.plain)
 	} else {
 		bad = d.decode(row[:d.slots], value)

@@ -131,7 +131,7 @@ func (b *bencher) measure(pkg string, names []string) error {
 		processes, runs, benchtime = 1, b.count, "1x" // each run reads hundreds of thousands of events, which take a while to make
 	}
 	binary := filepath.Join(b.dir, path.Base(pkg)+".test")
-	if err := start(exec.Command("go", "test", "-c", "-o", binary, pkg)); err != nil {
+	if err := complete(exec.Command("go", "test", "-c", "-o", binary, pkg)); err != nil {
 		return fmt.Errorf("benchmarks of %s: %w", pkg, err)
 	}
 	for range processes {
@@ -140,7 +140,7 @@ func (b *bencher) measure(pkg string, names []string) error {
 		cmd.Dir = pkg
 		var out bytes.Buffer
 		cmd.Stdout = &out
-		if err := start(cmd); err != nil {
+		if err := complete(cmd); err != nil {
 			return fmt.Errorf("benchmarks of %s: %w\n%s", pkg, err, &out)
 		}
 		for line := range strings.Lines(out.String()) {
@@ -155,8 +155,8 @@ func (b *bencher) measure(pkg string, names []string) error {
 	return nil
 }
 
-// start runs a command whose complaints are shown.
-func start(cmd *exec.Cmd) error {
+// complete runs a command to its end. Its complaints are shown.
+func complete(cmd *exec.Cmd) error {
 	cmd.Stderr = os.Stderr
 	return cmd.Run()
 }
